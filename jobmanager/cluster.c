@@ -1,0 +1,265 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "common/log.h"
+#include "common/memory.h"
+#include "jobmanager/internal.h"
+
+int32_t leat_jm_find_taskmanager(leat_jobmanager *self, const char *id)
+{
+    for (size_t i = 0; i < self->taskmanagers_count; i++) {
+        if (strcmp(self->taskmanagers[i].id, id) == 0) return (int32_t)i;
+    }
+    return -1;
+}
+
+static void reply_registered(leat_jobmanager *self, int32_t taskmanager)
+{
+    Leat__Pb__Registered message = LEAT__PB__REGISTERED__INIT;
+    message.task_manager = self->taskmanagers[taskmanager].id;
+    message.heartbeat_interval_ms = (uint64_t)leat_config_duration_ms(self->config, LEAT_OPTION_HEARTBEAT_INTERVAL);
+    message.heartbeat_timeout_ms = (uint64_t)leat_config_duration_ms(self->config, LEAT_OPTION_HEARTBEAT_TIMEOUT);
+    message.cluster = self->cluster_id;
+    Leat__Pb__Envelope envelope = LEAT__PB__ENVELOPE__INIT;
+    envelope.body_case = LEAT__PB__ENVELOPE__BODY_REGISTERED;
+    envelope.registered = &message;
+    leat_jm_send(self, taskmanager, &envelope);
+}
+
+enum { TASKMANAGERS_MAX = 4096, SLOTS_MAX = 4096 };
+
+static leat_jm_taskmanager *add_taskmanager(leat_jobmanager *self, const char *id)
+{
+    if (self->taskmanagers_count == TASKMANAGERS_MAX ||
+        leat_grow(&self->taskmanagers, &self->taskmanagers_capacity, self->taskmanagers_count + 1,
+                  sizeof *self->taskmanagers, NULL) != LEAT_OK) {
+        return NULL;
+    }
+    char *copy = leat_strdup(id);
+    if (!copy) return NULL;
+    leat_jm_taskmanager *added = &self->taskmanagers[self->taskmanagers_count++];
+    *added = (leat_jm_taskmanager){.id = copy};
+    return added;
+}
+
+static void replace_text(char **to, const char *text)
+{
+    char *copy = leat_strdup(text);
+    if (!copy) return;
+    leat_free(*to);
+    *to = copy;
+}
+
+void leat_jm_on_register(leat_jobmanager *self, const char *from, const Leat__Pb__Register *message)
+{
+    if (strcmp(from, message->task_manager) != 0 || message->slots > SLOTS_MAX) {
+        leat_log(LEAT_LOG_WARN, "jobmanager", "refused the registration of '%s'", from);
+        return;
+    }
+    if (strcmp(message->version, LEAT_VERSION) != 0) {
+        leat_log(LEAT_LOG_WARN, "jobmanager", "refused task manager %s of version %s; this is " LEAT_VERSION, from,
+                 message->version);
+        return;
+    }
+    int32_t known = leat_jm_find_taskmanager(self, from);
+    /* It comes back: what ran there is gone or unreachable, so its tasks are lost first. */
+    if (known >= 0 && self->taskmanagers[known].is_alive) leat_jm_taskmanager_lost(self, known, "it registered again");
+    leat_jm_taskmanager *taskmanager = known >= 0 ? &self->taskmanagers[known] : add_taskmanager(self, from);
+    if (!taskmanager) return;
+    replace_text(&taskmanager->data_endpoint, message->data_endpoint);
+    replace_text(&taskmanager->host, message->host);
+    replace_text(&taskmanager->version, message->version);
+    taskmanager->slots = (int32_t)message->slots;
+    taskmanager->slots_used = 0;
+    taskmanager->pid = message->pid;
+    taskmanager->cores = message->cores;
+    taskmanager->is_alive = true;
+    taskmanager->heard_ms = taskmanager->registered_ms = leat_jm_now_ms(self);
+    leat_log(LEAT_LOG_INFO, "jobmanager", "task manager %s registered: %d slots, pid %u, data at %s", from,
+             taskmanager->slots, taskmanager->pid, taskmanager->data_endpoint);
+    reply_registered(self, leat_jm_find_taskmanager(self, from));
+    leat_jm_try_schedule(self);
+}
+
+static void take_metrics(leat_jobmanager *self, leat_jm_task *task, const Leat__Pb__SubtaskMetrics *metrics)
+{
+    int64_t now_ms = leat_jm_now_ms(self);
+    uint64_t busy = metrics->busy_us - task->busy_us, idle = metrics->idle_us - task->idle_us;
+    uint64_t backpressured = metrics->backpressured_us - task->backpressured_us;
+    double total = (double)busy + (double)idle + (double)backpressured;
+    if (total > 0) {
+        task->busy_ratio = (double)busy / total;
+        task->backpressured_ratio = (double)backpressured / total;
+    }
+    task->records_in = metrics->records_in;
+    task->records_out = metrics->records_out;
+    task->bytes_in = metrics->bytes_in;
+    task->bytes_out = metrics->bytes_out;
+    task->busy_us = metrics->busy_us;
+    task->idle_us = metrics->idle_us;
+    task->backpressured_us = metrics->backpressured_us;
+    task->watermark_ms = metrics->has_watermark_ms ? metrics->watermark_ms : INT64_MIN;
+    task->measured_ms = now_ms;
+    for (size_t i = 0; i < metrics->n_gauges && i < metrics->n_gauge_names; i++) {
+        char text[32];
+        snprintf(text, sizeof text, "%" PRId64, metrics->gauges[i]);
+        if (leat_config_set(&task->gauges, metrics->gauge_names[i], text, NULL) != LEAT_OK) return; /* a figure less */
+    }
+}
+
+void leat_jm_on_heartbeat(leat_jobmanager *self, const char *from, const Leat__Pb__Heartbeat *message)
+{
+    int32_t index = leat_jm_find_taskmanager(self, from);
+    /* Given up or never seen (this job manager is new): it registers when its connection is made anew; until then its
+     * lease runs out, as nobody answers. */
+    if (index < 0 || !self->taskmanagers[index].is_alive) return;
+    self->taskmanagers[index].memory_bytes = message->memory_bytes;
+    for (size_t j = 0; j < message->n_jobs; j++) {
+        const Leat__Pb__JobMetrics *metrics = message->jobs[j];
+        leat_jm_job *job = metrics->job.len == LEAT_JM_JOB_ID_BYTES ? leat_jobmanager_find(self, metrics->job.data) : NULL;
+        if (!job || metrics->attempt != job->attempt) continue;
+        for (size_t i = 0; i < metrics->n_subtasks; i++) {
+            leat_jm_task *task = leat_jm_find_task(job, metrics->subtasks[i]->vertex, metrics->subtasks[i]->subtask);
+            if (task) take_metrics(self, task, metrics->subtasks[i]);
+        }
+    }
+    reply_registered(self, index); /* the answer keeps the lease */
+}
+
+void leat_jm_taskmanager_lost(leat_jobmanager *self, int32_t taskmanager, const char *why)
+{
+    leat_jm_taskmanager *lost = &self->taskmanagers[taskmanager];
+    if (!lost->is_alive) return;
+    lost->is_alive = false;
+    lost->slots_used = 0;
+    leat_log(LEAT_LOG_WARN, "jobmanager", "task manager %s (pid %u) is lost: %s", lost->id, lost->pid, why);
+    for (leat_jm_job *job = self->jobs; job; job = job->next) {
+        if (leat_job_state_is_terminal(job->state)) continue;
+        bool is_part = false;
+        for (int32_t i = 0; i < job->slots_count; i++) {
+            if (job->slots[i] == taskmanager) job->slots[i] = -1; /* they went with it */
+        }
+        for (int32_t i = 0; i < job->tasks_count; i++) {
+            leat_jm_task *task = &job->tasks[i];
+            bool is_over = task->state == LEAT__PB__TASK_STATE__TASK_FINISHED ||
+                           task->state == LEAT__PB__TASK_STATE__TASK_CANCELED ||
+                           task->state == LEAT__PB__TASK_STATE__TASK_FAILED;
+            if (task->taskmanager != taskmanager || is_over) continue;
+            task->state = LEAT__PB__TASK_STATE__TASK_FAILED;
+            task->ended_ms = leat_jm_now_ms(self);
+            is_part = true;
+        }
+        if (!is_part) continue;
+        leat_error error = {0};
+        (void)leat_fail(&error, LEAT_UNAVAILABLE, "task manager %s is lost: %s", lost->id, why);
+        leat_jm_fail(job, lost->id, &error);
+    }
+}
+
+int32_t leat_jobmanager_slots_free(const leat_jobmanager *self)
+{
+    int32_t free_slots = 0;
+    for (size_t i = 0; i < self->taskmanagers_count; i++) {
+        const leat_jm_taskmanager *taskmanager = &self->taskmanagers[i];
+        if (taskmanager->is_alive) free_slots += taskmanager->slots - taskmanager->slots_used;
+    }
+    return free_slots;
+}
+
+/* The task manager for the next slot: with SLOTS the one that this job uses least (then the one with most free slots),
+ * else the first that has room. */
+static int32_t choose(const leat_jm_job *job, const int32_t *used_here, bool spread)
+{
+    const leat_jobmanager *self = job->jobmanager;
+    int32_t best = -1;
+    for (size_t i = 0; i < self->taskmanagers_count; i++) {
+        const leat_jm_taskmanager *candidate = &self->taskmanagers[i];
+        if (!candidate->is_alive || candidate->slots_used >= candidate->slots) continue;
+        if (best < 0) {
+            best = (int32_t)i;
+        } else if (spread) {
+            const leat_jm_taskmanager *current = &self->taskmanagers[best];
+            int32_t free_here = candidate->slots - candidate->slots_used, free_best = current->slots - current->slots_used;
+            bool is_better = used_here[i] < used_here[best] || (used_here[i] == used_here[best] && free_here > free_best);
+            if (is_better) best = (int32_t)i;
+        }
+    }
+    return best;
+}
+
+/* Subtask i of a vertex shares slot i with the others', shifted by one after each exchange that is not FORWARD: so the
+ * subtasks of a job of parallelism 1 are spread too, and rows are not carried over the network along forward edges. */
+static void assign_slots(leat_jm_job *job)
+{
+    const Leat__Pb__JobGraph *graph = job->graph;
+    for (int32_t t = 0; t < job->tasks_count; t++) {
+        leat_jm_task *task = &job->tasks[t];
+        int32_t depth = 0;
+        int32_t at = task->vertex;
+        for (bool has_moved = true; has_moved;) {
+            has_moved = false;
+            for (size_t e = 0; e < graph->n_edges && !has_moved; e++) {
+                if ((int32_t)graph->edges[e]->target != at) continue;
+                depth += graph->edges[e]->exchange != LEAT__PB__EXCHANGE__FORWARD;
+                at = (int32_t)graph->edges[e]->source;
+                has_moved = true;
+            }
+        }
+        task->taskmanager = job->slots[(task->subtask + depth) % job->slots_count];
+    }
+}
+
+leat_code leat_jm_place(leat_jm_job *job, bool *placed, leat_error *error)
+{
+    leat_jobmanager *self = job->jobmanager;
+    *placed = false;
+    int32_t needed = 1, alive = 0;
+    for (size_t i = 0; i < job->graph->n_vertices; i++) {
+        if ((int32_t)job->graph->vertices[i]->parallelism > needed) needed = (int32_t)job->graph->vertices[i]->parallelism;
+    }
+    bool spread = strcasecmp(leat_config_string(self->config, LEAT_OPTION_LOAD_BALANCE), "SLOTS") == 0;
+    for (size_t i = 0; i < self->taskmanagers_count; i++) {
+        alive += self->taskmanagers[i].is_alive && self->taskmanagers[i].slots_used < self->taskmanagers[i].slots;
+    }
+    int32_t free_slots = leat_jobmanager_slots_free(self);
+    if (free_slots < needed) return LEAT_OK;
+    int32_t wanted = needed;
+    if (spread && wanted < alive) wanted = alive < job->tasks_count ? alive : job->tasks_count;
+    if (wanted > free_slots) wanted = free_slots;
+    if (wanted < needed) wanted = needed;
+    int32_t *used_here = leat_calloc(self->taskmanagers_count, sizeof *used_here);
+    int32_t *slots = leat_calloc((size_t)wanted, sizeof *slots);
+    if (!used_here || !slots) {
+        leat_free(used_here);
+        leat_free(slots);
+        return leat_fail_no_memory(error);
+    }
+    for (int32_t i = 0; i < wanted; i++) {
+        slots[i] = choose(job, used_here, spread);
+        LEAT_ASSERT(slots[i] >= 0);
+        used_here[slots[i]]++;
+        self->taskmanagers[slots[i]].slots_used++;
+    }
+    leat_free(used_here);
+    job->slots = slots;
+    job->slots_count = wanted;
+    assign_slots(job);
+    *placed = true;
+    return LEAT_OK;
+}
+
+void leat_jm_release_slots(leat_jm_job *job)
+{
+    leat_jobmanager *self = job->jobmanager;
+    for (int32_t i = 0; i < job->slots_count; i++) {
+        if (job->slots[i] < 0) continue;
+        leat_jm_taskmanager *taskmanager = &self->taskmanagers[job->slots[i]];
+        LEAT_ASSERT(taskmanager->slots_used > 0);
+        taskmanager->slots_used--;
+    }
+    leat_free(job->slots);
+    job->slots = NULL;
+    job->slots_count = 0;
+}

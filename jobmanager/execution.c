@@ -1,0 +1,415 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "common/log.h"
+#include "common/memory.h"
+#include "jobmanager/internal.h"
+
+/* --- submission --- */
+
+static leat_code make_tasks(leat_jm_job *job, leat_error *error)
+{
+    int32_t count = 0;
+    for (size_t v = 0; v < job->graph->n_vertices; v++) count += (int32_t)job->graph->vertices[v]->parallelism;
+    job->tasks = leat_calloc((size_t)count, sizeof *job->tasks);
+    if (!job->tasks) return leat_fail_no_memory(error);
+    for (size_t v = 0; v < job->graph->n_vertices; v++) {
+        for (uint32_t s = 0; s < job->graph->vertices[v]->parallelism; s++) {
+            job->tasks[job->tasks_count++] = (leat_jm_task){.vertex = (int32_t)v, .subtask = (int32_t)s, .taskmanager = -1,
+                                                            .watermark_ms = INT64_MIN};
+        }
+    }
+    return LEAT_OK;
+}
+
+static leat_code read_config(leat_jm_job *job, leat_error *error)
+{
+    leat_jobmanager *self = job->jobmanager;
+    LEAT_TRY(leat_config_merge(&job->config, self->config, error));
+    for (size_t i = 0; i < job->graph->n_config; i++) {
+        const Leat__Pb__ConfigEntry *entry = job->graph->config[i];
+        char *value = leat_strndup((const char *)entry->value.data, entry->value.len);
+        if (!value) return leat_fail_no_memory(error);
+        leat_code code = leat_config_set(&job->config, entry->key, value, error);
+        leat_free(value);
+        if (code != LEAT_OK) return code;
+    }
+    bool is_periodic = leat_config_duration_ms(&job->config, LEAT_OPTION_CHECKPOINT_INTERVAL) > 0;
+    job->has_checkpoints = !job->graph->is_batch && is_periodic;
+    const char *dir = leat_config_string(&job->config, LEAT_OPTION_CHECKPOINT_DIR);
+    job->checkpoint_dir = !job->has_checkpoints ? leat_strdup("")
+                          : dir[0]              ? leat_format("%s/%s", dir, job->id_text)
+                                   : leat_format("%s/checkpoints/%s", self->cluster_dir, job->id_text);
+    return job->checkpoint_dir ? LEAT_OK : leat_fail_no_memory(error);
+}
+
+static leat_code fill_job(leat_jm_job *job, const uint8_t *job_id, leat_error *error)
+{
+    leat_env *env = job->jobmanager->env;
+    uint64_t random[2] = {leat_env_random(env), leat_env_random(env)};
+    memcpy(job->id, job_id ? job_id : (const uint8_t *)random, sizeof job->id);
+    for (int i = 0; i < LEAT_JM_JOB_ID_BYTES; i++) snprintf(job->id_text + 2 * i, 3, "%02x", job->id[i]);
+    leat_env_uuid(env, job->commit_user);
+    job->graph = leat__pb__job_graph__unpack(NULL, job->graph_bytes.size, job->graph_bytes.data);
+    if (!job->graph || job->graph->n_vertices == 0) return leat_fail(error, LEAT_CORRUPT, "the job graph does not parse");
+    LEAT_TRY(make_tasks(job, error));
+    return read_config(job, error);
+}
+
+leat_code leat_jobmanager_submit(leat_jobmanager *self, const uint8_t *job_id, leat_bytes *graph, leat_jm_job **out,
+                                 leat_error *error)
+{
+    leat_jm_job *job = leat_calloc(1, sizeof *job);
+    if (!job) return leat_fail_no_memory(error);
+    job->jobmanager = self;
+    job->graph_bytes = *graph;
+    *graph = (leat_bytes){0};
+    job->submitted_ms = job->state_since_ms[LEAT_JOB_CREATED] = leat_jm_now_ms(self);
+    job->restart_at_ms = INT64_MAX;
+    job->next_checkpoint_id = 1;
+    job->collected_last = &job->collected;
+    leat_code code = fill_job(job, job_id, error);
+    if (code != LEAT_OK) {
+        leat_jm_job_free(job);
+        return leat_fail_in(error, code, "submit");
+    }
+    job->next = self->jobs;
+    self->jobs = job;
+    leat_log(LEAT_LOG_INFO, "jobmanager", "job %s (%s) submitted: %zu vertices, %d subtasks", job->id_text,
+             job->graph->name, job->graph->n_vertices, job->tasks_count);
+    if (out) *out = job;
+    leat_jm_try_schedule(self);
+    return LEAT_OK;
+}
+
+static void free_final_snapshot(leat_jm_task *task)
+{
+    if (task->final_snapshot) leat__pb__subtask_snapshot__free_unpacked(task->final_snapshot, NULL);
+    task->final_snapshot = NULL;
+}
+
+void leat_jm_job_free(leat_jm_job *job)
+{
+    leat_jm_checkpoints_free(job);
+    leat_jm_enumerators_free(job);
+    leat_jm_committers_free(job);
+    for (int32_t i = 0; i < job->tasks_count; i++) {
+        leat_config_done(&job->tasks[i].gauges);
+        free_final_snapshot(&job->tasks[i]);
+    }
+    while (job->collected) {
+        leat_jm_collected *next = job->collected->next;
+        leat_bytes_done(&job->collected->batch);
+        leat_free(job->collected);
+        job->collected = next;
+    }
+    leat_free(job->tasks);
+    leat_free(job->slots);
+    leat_free(job->checkpoint_dir);
+    leat_config_done(&job->config);
+    if (job->graph) leat__pb__job_graph__free_unpacked(job->graph, NULL);
+    leat_bytes_done(&job->graph_bytes);
+    leat_free(job);
+}
+
+/* --- deployment --- */
+
+static leat_code fill_deploy(leat_jm_job *job, Leat__Pb__Deploy *deploy, leat_arena *arena, leat_error *error)
+{
+    leat_jobmanager *self = job->jobmanager;
+    deploy->job = leat_jm_job_id(job);
+    deploy->attempt = job->attempt;
+    deploy->graph = (ProtobufCBinaryData){job->graph_bytes.size, job->graph_bytes.data};
+    deploy->checkpoint_dir = job->checkpoint_dir;
+    size_t tms = self->taskmanagers_count, tasks = (size_t)job->tasks_count;
+    Leat__Pb__Location *locations = leat_arena_take(arena, tms * sizeof *locations);
+    deploy->locations = leat_arena_take(arena, tms * sizeof *deploy->locations);
+    Leat__Pb__SubtaskPlacement *placements = leat_arena_take(arena, tasks * sizeof *placements);
+    deploy->placements = leat_arena_take(arena, tasks * sizeof *deploy->placements);
+    if (!locations || !deploy->locations || !placements || !deploy->placements) return leat_fail_no_memory(error);
+    for (size_t i = 0; i < tms; i++) {
+        leat__pb__location__init(&locations[i]);
+        locations[i].task_manager = self->taskmanagers[i].id;
+        locations[i].data_endpoint = self->taskmanagers[i].data_endpoint;
+        deploy->locations[deploy->n_locations++] = &locations[i];
+    }
+    for (size_t i = 0; i < tasks; i++) {
+        leat__pb__subtask_placement__init(&placements[i]);
+        placements[i].vertex = (uint32_t)job->tasks[i].vertex;
+        placements[i].subtask = (uint32_t)job->tasks[i].subtask;
+        placements[i].location = (uint32_t)job->tasks[i].taskmanager;
+        deploy->placements[deploy->n_placements++] = &placements[i];
+    }
+    return leat_jm_fill_restored(job, deploy, error);
+}
+
+enum { DEPLOY_ARENA_BYTES_MAX = 64 << 20 };
+
+static leat_code deploy(leat_jm_job *job, leat_error *error)
+{
+    leat_arena arena;
+    leat_arena_init(&arena, DEPLOY_ARENA_BYTES_MAX);
+    Leat__Pb__Deploy message = LEAT__PB__DEPLOY__INIT;
+    leat_code code = fill_deploy(job, &message, &arena, error);
+    if (code == LEAT_OK) {
+        Leat__Pb__Envelope envelope = LEAT__PB__ENVELOPE__INIT;
+        envelope.body_case = LEAT__PB__ENVELOPE__BODY_DEPLOY;
+        envelope.deploy = &message;
+        leat_jm_send_job(job, &envelope);
+    }
+    leat_jm_free_restored(&message);
+    leat_arena_done(&arena);
+    return code;
+}
+
+static void start_attempt(leat_jm_job *job)
+{
+    job->attempt++;
+    for (int32_t i = 0; i < job->tasks_count; i++) {
+        leat_jm_task *task = &job->tasks[i];
+        task->state = LEAT__PB__TASK_STATE__TASK_DEPLOYING;
+        task->is_at_end = false;
+        task->started_ms = leat_jm_now_ms(job->jobmanager);
+        task->ended_ms = 0;
+        task->records_in = task->records_out = task->bytes_in = task->bytes_out = 0;
+        task->busy_us = task->idle_us = task->backpressured_us = 0;
+        free_final_snapshot(task);
+    }
+    leat_error error = {0};
+    leat_jm_set_state(job, LEAT_JOB_INITIALIZING);
+    leat_code code = leat_jm_enumerators_start(job, &error);
+    if (code == LEAT_OK) code = deploy(job, &error);
+    if (code != LEAT_OK) leat_jm_fail(job, "deployment", &error);
+}
+
+void leat_jm_try_schedule(leat_jobmanager *self)
+{
+    /* Oldest first; the list is newest first, so look for the oldest that waits, as often as one could be placed. */
+    for (;;) {
+        leat_jm_job *waiting = NULL;
+        for (leat_jm_job *job = self->jobs; job; job = job->next) {
+            bool is_waiting = job->state == LEAT_JOB_CREATED ||
+                              (job->state == LEAT_JOB_RESTARTING && job->restart_at_ms <= leat_jm_now_ms(self));
+            if (is_waiting && job->slots_count == 0) waiting = job;
+        }
+        if (!waiting) return;
+        bool placed = false;
+        leat_error error = {0};
+        leat_code code = leat_jm_place(waiting, &placed, &error);
+        if (code != LEAT_OK) leat_log(LEAT_LOG_ERROR, "jobmanager", "%s", error.text);
+        if (!placed) return;
+        waiting->restart_at_ms = INT64_MAX;
+        start_attempt(waiting);
+    }
+}
+
+/* --- the attempt's life --- */
+
+leat_jm_task *leat_jm_find_task(leat_jm_job *job, uint32_t vertex, uint32_t subtask)
+{
+    for (int32_t i = 0; i < job->tasks_count; i++) {
+        leat_jm_task *task = &job->tasks[i];
+        if (task->vertex == (int32_t)vertex && task->subtask == (int32_t)subtask) return task;
+    }
+    return NULL;
+}
+
+static bool task_is_over(const leat_jm_task *task)
+{
+    return task->state == LEAT__PB__TASK_STATE__TASK_FINISHED || task->state == LEAT__PB__TASK_STATE__TASK_CANCELED ||
+           task->state == LEAT__PB__TASK_STATE__TASK_FAILED;
+}
+
+static bool all_tasks(const leat_jm_job *job, bool (*holds)(const leat_jm_task *task))
+{
+    for (int32_t i = 0; i < job->tasks_count; i++) {
+        if (!holds(&job->tasks[i])) return false;
+    }
+    return true;
+}
+
+static bool task_is_running(const leat_jm_task *task)
+{
+    return task->state == LEAT__PB__TASK_STATE__TASK_RUNNING;
+}
+
+static bool task_is_finished(const leat_jm_task *task)
+{
+    return task->state == LEAT__PB__TASK_STATE__TASK_FINISHED;
+}
+
+static bool task_is_at_end(const leat_jm_task *task)
+{
+    return task->is_at_end || task_is_finished(task);
+}
+
+static void start_running(leat_jm_job *job)
+{
+    leat_error error = {0};
+    if (leat_jm_checkpoints_start(job, &error) != LEAT_OK) {
+        leat_jm_fail(job, "checkpoint coordinator", &error);
+        return;
+    }
+    Leat__Pb__Start message = LEAT__PB__START__INIT;
+    message.job = leat_jm_job_id(job);
+    message.attempt = job->attempt;
+    Leat__Pb__Envelope envelope = LEAT__PB__ENVELOPE__INIT;
+    envelope.body_case = LEAT__PB__ENVELOPE__BODY_START;
+    envelope.start = &message;
+    leat_jm_send_job(job, &envelope);
+    leat_jm_set_state(job, LEAT_JOB_RUNNING);
+}
+
+static void remember(leat_jm_job *job, const char *task, const leat_error *error)
+{
+    if (job->exceptions_count == LEAT_JM_EXCEPTIONS_MAX) {
+        memmove(&job->exceptions[0], &job->exceptions[1], (LEAT_JM_EXCEPTIONS_MAX - 1) * sizeof job->exceptions[0]);
+        job->exceptions_count--;
+    }
+    leat_jm_exception *exception = &job->exceptions[job->exceptions_count++];
+    exception->at_ms = leat_jm_now_ms(job->jobmanager);
+    exception->code = error->code;
+    snprintf(exception->task, sizeof exception->task, "%s", task);
+    snprintf(exception->text, sizeof exception->text, "%s", error->text);
+    snprintf(exception->hint, sizeof exception->hint, "%s", error->hint);
+}
+
+static void send_cancel(leat_jm_job *job)
+{
+    Leat__Pb__Cancel message = LEAT__PB__CANCEL__INIT;
+    message.job = leat_jm_job_id(job);
+    message.attempt = job->attempt;
+    Leat__Pb__Envelope envelope = LEAT__PB__ENVELOPE__INIT;
+    envelope.body_case = LEAT__PB__ENVELOPE__BODY_CANCEL;
+    envelope.cancel = &message;
+    leat_jm_send_job(job, &envelope);
+}
+
+static bool may_restart(const leat_jm_job *job)
+{
+    const char *strategy = leat_config_string(&job->config, LEAT_OPTION_RESTART_STRATEGY);
+    if (!strategy[0]) return job->has_checkpoints;
+    if (strcasecmp(strategy, "none") == 0 || strcasecmp(strategy, "off") == 0 || strcasecmp(strategy, "disable") == 0) {
+        return false;
+    }
+    int64_t attempts = leat_config_int(&job->config, LEAT_OPTION_RESTART_FIXED_ATTEMPTS);
+    return attempts < 0 || job->restarts < attempts;
+}
+
+/* Which errors no restart can mend: the same input would meet them again. */
+static bool is_permanent(leat_code code)
+{
+    return code == LEAT_UNSUPPORTED || code == LEAT_NOT_FOUND;
+}
+
+void leat_jm_fail(leat_jm_job *job, const char *task, const leat_error *error)
+{
+    if (leat_job_state_is_terminal(job->state)) return;
+    bool is_ending = job->state == LEAT_JOB_RESTARTING || job->state == LEAT_JOB_FAILING ||
+                     job->state == LEAT_JOB_CANCELLING;
+    if (!is_ending) {
+        leat_log(LEAT_LOG_WARN, "jobmanager", "job %s (%s), attempt %u, failed: %s: %s", job->id_text, job->graph->name,
+                 job->attempt, task, error->text);
+        remember(job, task, error);
+        bool restarts = may_restart(job) && !(is_permanent(error->code) && job->attempt <= 1);
+        if (restarts) job->restarts++;
+        leat_jm_checkpoints_stop(job);
+        leat_jm_enumerators_stop(job);
+        leat_jm_set_state(job, restarts ? LEAT_JOB_RESTARTING : LEAT_JOB_FAILING);
+        send_cancel(job);
+    }
+    leat_jm_check_ended(job);
+}
+
+void leat_jm_check_ended(leat_jm_job *job)
+{
+    if (leat_job_state_is_terminal(job->state) || !all_tasks(job, task_is_over)) return;
+    if (job->slots_count == 0) return; /* nothing was deployed, or it was handled already */
+    bool is_success = all_tasks(job, task_is_finished) && job->state == LEAT_JOB_RUNNING;
+    /* A commit under way must come to its end first: restore commits before it restores, and a job's end means "visible". */
+    if (leat_jm_committers_are_busy(job) || job->io_running > 0) return;
+    if (!leat_jm_enumerators_have_ended(job)) {
+        leat_jm_enumerators_stop(job);
+        if (!leat_jm_enumerators_have_ended(job)) return;
+    }
+    leat_jm_release_slots(job);
+    leat_jm_checkpoints_stop(job);
+    switch (job->state) {
+    case LEAT_JOB_RESTARTING: {
+        const char *strategy = leat_config_string(&job->config, LEAT_OPTION_RESTART_STRATEGY);
+        int64_t delay_ms = strategy[0] ? leat_config_duration_ms(&job->config, LEAT_OPTION_RESTART_FIXED_DELAY) : 1000;
+        job->restart_at_ms = leat_jm_now_ms(job->jobmanager) + delay_ms;
+        break;
+    }
+    case LEAT_JOB_FAILING: leat_jm_set_state(job, LEAT_JOB_FAILED); break;
+    case LEAT_JOB_CANCELLING: leat_jm_set_state(job, LEAT_JOB_CANCELED); break;
+    default: leat_jm_set_state(job, is_success ? LEAT_JOB_FINISHED : LEAT_JOB_FAILED); break;
+    }
+    leat_jm_try_schedule(job->jobmanager);
+}
+
+static void take_error(const Leat__Pb__TaskStateChanged *message, leat_error *out)
+{
+    out->code = message->has_code ? (leat_code)message->code : LEAT_IO;
+    snprintf(out->text, sizeof out->text, "%.*s", (int)message->error.len, (const char *)message->error.data);
+    snprintf(out->hint, sizeof out->hint, "%.*s", (int)message->hint.len, (const char *)message->hint.data);
+}
+
+static void on_failed(leat_jm_job *job, const leat_jm_task *task, const Leat__Pb__TaskStateChanged *message)
+{
+    leat_error error = {0};
+    if (message->has_error) take_error(message, &error);
+    char name[256];
+    const Leat__Pb__Vertex *vertex = job->graph->vertices[task->vertex];
+    snprintf(name, sizeof name, "%.200s (%d/%u)", vertex->name, task->subtask + 1, vertex->parallelism);
+    leat_jm_fail(job, name, &error);
+}
+
+void leat_jm_on_task_state(leat_jobmanager *self, const Leat__Pb__TaskStateChanged *message)
+{
+    leat_jm_job *job = message->job.len == LEAT_JM_JOB_ID_BYTES ? leat_jobmanager_find(self, message->job.data) : NULL;
+    if (!job || message->attempt != job->attempt) return;
+    leat_jm_task *task = leat_jm_find_task(job, message->vertex, message->subtask);
+    if (!task || task_is_over(task)) return;
+    task->state = message->state;
+    task->is_at_end = task->is_at_end || (message->has_is_at_end && message->is_at_end);
+    if (task_is_over(task)) task->ended_ms = leat_jm_now_ms(self);
+    if (message->state == LEAT__PB__TASK_STATE__TASK_FAILED) {
+        on_failed(job, task, message);
+        return;
+    }
+    if (job->state == LEAT_JOB_INITIALIZING && all_tasks(job, task_is_running)) start_running(job);
+    if (job->state == LEAT_JOB_RUNNING && task->is_at_end && all_tasks(job, task_is_at_end)) leat_jm_checkpoints_request(job);
+    leat_jm_check_ended(job);
+    leat_jm_changed(job);
+}
+
+leat_code leat_jobmanager_cancel(leat_jobmanager *self, leat_jm_job *job, leat_error *error)
+{
+    (void)self;
+    if (leat_job_state_is_terminal(job->state)) {
+        return leat_fail(error, LEAT_INVALID, "job %s is %s already", job->id_text, leat_job_state_name(job->state));
+    }
+    if (job->state == LEAT_JOB_CANCELLING) return LEAT_OK;
+    leat_jm_checkpoints_stop(job);
+    leat_jm_enumerators_stop(job);
+    leat_jm_set_state(job, LEAT_JOB_CANCELLING);
+    if (job->slots_count == 0) { /* nothing runs */
+        leat_jm_set_state(job, LEAT_JOB_CANCELED);
+        return LEAT_OK;
+    }
+    send_cancel(job);
+    leat_jm_check_ended(job);
+    return LEAT_OK;
+}
+
+void leat_jm_tick_job(leat_jm_job *job, int64_t now_ms, int64_t *next_ms)
+{
+    if (job->state == LEAT_JOB_RESTARTING && job->restart_at_ms < *next_ms && job->slots_count == 0) {
+        if (job->restart_at_ms > now_ms) *next_ms = job->restart_at_ms;
+    }
+    leat_jm_enumerators_tick(job, now_ms, next_ms);
+    leat_jm_checkpoints_tick(job, now_ms, next_ms);
+}

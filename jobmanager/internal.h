@@ -1,0 +1,67 @@
+/* Between the job manager's own files. */
+#pragma once
+
+#include "jobmanager/jobmanager.h"
+
+/* --- core.c --- */
+int64_t leat_jm_now_ms(leat_jobmanager *self);
+void leat_jm_send(leat_jobmanager *self, int32_t taskmanager, Leat__Pb__Envelope *envelope);
+/* To every task manager that runs a part of the job. */
+void leat_jm_send_job(leat_jm_job *job, Leat__Pb__Envelope *envelope);
+void leat_jm_set_state(leat_jm_job *job, leat_job_state state);
+void leat_jm_changed(leat_jm_job *job);
+ProtobufCBinaryData leat_jm_job_id(leat_jm_job *job);
+
+/* --- cluster.c --- */
+void leat_jm_on_register(leat_jobmanager *self, const char *from, const Leat__Pb__Register *message);
+void leat_jm_on_heartbeat(leat_jobmanager *self, const char *from, const Leat__Pb__Heartbeat *message);
+int32_t leat_jm_find_taskmanager(leat_jobmanager *self, const char *id);
+void leat_jm_taskmanager_lost(leat_jobmanager *self, int32_t taskmanager, const char *why);
+/* Slots and a task manager for each task; false when there are not enough. */
+LEAT_CHECKED leat_code leat_jm_place(leat_jm_job *job, bool *placed, leat_error *error);
+void leat_jm_release_slots(leat_jm_job *job);
+
+/* --- execution.c --- */
+void leat_jm_try_schedule(leat_jobmanager *self);
+void leat_jm_on_task_state(leat_jobmanager *self, const Leat__Pb__TaskStateChanged *message);
+/* The attempt is broken: end its tasks, then restart or fail. */
+void leat_jm_fail(leat_jm_job *job, const char *task, const leat_error *error);
+/* Goes on when tasks, enumerators and committers of an ending attempt have all ended. */
+void leat_jm_check_ended(leat_jm_job *job);
+void leat_jm_tick_job(leat_jm_job *job, int64_t now_ms, int64_t *next_ms);
+leat_jm_task *leat_jm_find_task(leat_jm_job *job, uint32_t vertex, uint32_t subtask);
+void leat_jm_job_free(leat_jm_job *job);
+
+/* --- checkpoints.c --- */
+LEAT_CHECKED leat_code leat_jm_checkpoints_start(leat_jm_job *job, leat_error *error);
+void leat_jm_checkpoints_stop(leat_jm_job *job);
+void leat_jm_checkpoints_tick(leat_jm_job *job, int64_t now_ms, int64_t *next_ms);
+void leat_jm_checkpoints_request(leat_jm_job *job);
+void leat_jm_on_ack(leat_jobmanager *self, const Leat__Pb__CheckpointAck *message);
+void leat_jm_on_decline(leat_jobmanager *self, const Leat__Pb__CheckpointDecline *message);
+/* An enumerator's part of a checkpoint (taken). */
+void leat_jm_on_enumerator_snapshot(leat_jm_job *job, int64_t checkpoint_id, int32_t vertex, bool ok, leat_bytes *state);
+void leat_jm_on_committed(leat_jm_job *job, int64_t checkpoint_id, leat_code code, const leat_error *error);
+void leat_jm_checkpoints_free(leat_jm_job *job);
+/* The parts that a vertex gets on restore, into the Deploy message's arrays (allocated; freed by leat_jm_free_restored). */
+LEAT_CHECKED leat_code leat_jm_fill_restored(leat_jm_job *job, Leat__Pb__Deploy *deploy, leat_error *error);
+void leat_jm_free_restored(Leat__Pb__Deploy *deploy);
+const Leat__Pb__VertexSnapshot *leat_jm_restored_vertex(const leat_jm_job *job, int32_t vertex);
+
+/* --- enumerators.c --- */
+LEAT_CHECKED leat_code leat_jm_enumerators_start(leat_jm_job *job, leat_error *error);
+void leat_jm_enumerators_stop(leat_jm_job *job);
+bool leat_jm_enumerators_have_ended(const leat_jm_job *job);
+void leat_jm_enumerators_free(leat_jm_job *job);
+void leat_jm_enumerators_snapshot(leat_jm_job *job, int64_t checkpoint_id);
+void leat_jm_enumerators_complete(leat_jm_job *job, int64_t checkpoint_id);
+void leat_jm_enumerators_open_gates(leat_jm_job *job, int64_t checkpoint_id);
+void leat_jm_on_source_event(leat_jobmanager *self, const Leat__Pb__SourceEvent *message);
+void leat_jm_on_source_barrier(leat_jobmanager *self, const Leat__Pb__SourceBarrier *message);
+void leat_jm_enumerators_tick(leat_jm_job *job, int64_t now_ms, int64_t *next_ms);
+
+/* --- committers.c --- */
+/* Commits the metadata's committables with every committer of the job, in order; ends in leat_jm_on_committed. */
+LEAT_CHECKED leat_code leat_jm_commit(leat_jm_job *job, const Leat__Pb__CheckpointMetadata *metadata, leat_error *error);
+bool leat_jm_committers_are_busy(const leat_jm_job *job);
+void leat_jm_committers_free(leat_jm_job *job);

@@ -1,0 +1,206 @@
+/* The job manager without its threads and sockets: task managers, slots, jobs, their attempts, checkpoints, enumerators and
+ * committers. Production gives it a ZeroMQ transport and a loop (net.c); tests/sim a simulated network and clock.
+ *
+ * One thread owns all of it and calls every function here, except leat_jobmanager_post, which any thread may call. Nothing
+ * here blocks: what must (storage, enumerators, commits) runs as jobs of the env, and comes back through the inbox. */
+#pragma once
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/config.h"
+#include "common/env.h"
+#include "flow/coordinator.h"
+#include "flow/registry.h"
+#include "proto/checkpoint.pb-c.h"
+#include "proto/control.pb-c.h"
+#include "proto/graph.pb-c.h"
+
+enum { LEAT_JM_JOB_ID_BYTES = 16, LEAT_JM_EXCEPTIONS_MAX = 16, LEAT_JM_CHECKPOINTS_MAX = 64 };
+
+typedef struct leat_jobmanager leat_jobmanager;
+typedef struct leat_jm_job leat_jm_job;
+typedef struct leat_jm_message leat_jm_message;
+
+/* A message to the loop: an I/O job that is done, a request of another thread. Embedded in the sender's struct. */
+struct leat_jm_message {
+    leat_jm_message *next;
+    void (*handle)(leat_jobmanager *self, leat_jm_message *message); /* on the loop; frees the message */
+};
+
+typedef struct leat_jm_transport leat_jm_transport;
+struct leat_jm_transport {
+    void (*send)(leat_jm_transport *self, const char *task_manager, Leat__Pb__Envelope *envelope);
+    void (*wake)(leat_jm_transport *self); /* any thread: the inbox has something */
+};
+
+typedef struct leat_jm_taskmanager {
+    char *id, *data_endpoint, *host, *version;
+    int32_t slots, slots_used;
+    uint32_t pid, cores;
+    int64_t heard_ms, registered_ms;
+    uint64_t memory_bytes;
+    bool is_alive;
+} leat_jm_taskmanager;
+
+/* Flink's job states. */
+typedef enum leat_job_state {
+    LEAT_JOB_CREATED, /* waits for slots */
+    LEAT_JOB_INITIALIZING, /* deploying */
+    LEAT_JOB_RUNNING,
+    LEAT_JOB_RESTARTING, /* tasks are being ended, or the pause before the next attempt */
+    LEAT_JOB_FAILING,
+    LEAT_JOB_CANCELLING,
+    LEAT_JOB_FINISHED,
+    LEAT_JOB_FAILED,
+    LEAT_JOB_CANCELED,
+} leat_job_state;
+
+const char *leat_job_state_name(leat_job_state state);
+static inline bool leat_job_state_is_terminal(leat_job_state state) { return state >= LEAT_JOB_FINISHED; }
+
+typedef struct leat_jm_task {
+    int32_t vertex, subtask;
+    Leat__Pb__TaskState state;
+    int32_t taskmanager; /* index; -1: not placed */
+    bool is_at_end;
+    int64_t started_ms, ended_ms;
+    /* newest metrics */
+    uint64_t records_in, records_out, bytes_in, bytes_out, busy_us, idle_us, backpressured_us;
+    int64_t watermark_ms;
+    double busy_ratio, backpressured_ratio; /* of the time between the last two heartbeats */
+    int64_t measured_ms;
+    leat_config gauges; /* name → number as text */
+    Leat__Pb__SubtaskSnapshot *final_snapshot; /* of a finished task: goes into later checkpoints */
+} leat_jm_task;
+
+typedef struct leat_jm_exception {
+    int64_t at_ms;
+    leat_code code;
+    char task[256], text[1024], hint[256];
+} leat_jm_exception;
+
+/* Statistics of one checkpoint, for `show` and REST. */
+typedef enum leat_jm_checkpoint_status {
+    LEAT_JM_CHECKPOINT_IN_PROGRESS,
+    LEAT_JM_CHECKPOINT_COMPLETED,
+    LEAT_JM_CHECKPOINT_FAILED,
+} leat_jm_checkpoint_status;
+
+typedef struct leat_jm_checkpoint_stats {
+    int64_t checkpoint_id;
+    leat_jm_checkpoint_status status;
+    int64_t triggered_ms, ended_ms;
+    uint64_t state_bytes;
+    int32_t acks_count;
+    const char *failure; /* static */
+    char *path;          /* of a completed one; owned */
+} leat_jm_checkpoint_stats;
+
+typedef struct leat_jm_checkpoint_counts {
+    int64_t triggered, completed, failed, restored;
+    int64_t restored_id, restored_ms;
+} leat_jm_checkpoint_counts;
+
+typedef struct leat_jm_pending leat_jm_pending;       /* checkpoints.c */
+typedef struct leat_jm_enumerator leat_jm_enumerator; /* enumerators.c */
+typedef struct leat_jm_committer leat_jm_committer;   /* committers.c */
+
+/* Rows of a SELECT on their way to whoever asked. */
+typedef struct leat_jm_collected {
+    struct leat_jm_collected *next;
+    uint64_t sequence; /* of the first row */
+    uint32_t rows;
+    leat_bytes batch; /* columnar/wire */
+} leat_jm_collected;
+
+struct leat_jm_job {
+    leat_jm_job *next;
+    leat_jobmanager *jobmanager;
+    uint8_t id[LEAT_JM_JOB_ID_BYTES];
+    char id_text[33];
+    leat_bytes graph_bytes;
+    Leat__Pb__JobGraph *graph;
+    leat_config config;
+    leat_job_state state;
+    int64_t submitted_ms, ended_ms, state_since_ms[LEAT_JOB_CANCELED + 1];
+    char commit_user[37];
+    uint32_t attempt;
+    leat_jm_task *tasks;
+    int32_t tasks_count;
+    int32_t *slots; /* taskmanager index a slot that the attempt took */
+    int32_t slots_count;
+    leat_jm_exception exceptions[LEAT_JM_EXCEPTIONS_MAX]; /* newest last */
+    int32_t exceptions_count;
+    int32_t restarts;
+    int64_t restart_at_ms; /* of RESTARTING, once all tasks have ended; INT64_MAX before */
+    bool has_checkpoints;
+    char *checkpoint_dir; /* "<dir>/<job-id>" */
+    leat_coordinator coordinator;
+    bool has_coordinator;
+    int64_t next_checkpoint_id;
+    leat_jm_pending *pending;                 /* list */
+    Leat__Pb__CheckpointMetadata *completed;  /* newest whose commit is done: where a restart begins */
+    Leat__Pb__CheckpointMetadata *committing; /* stored, its commit is under way */
+    int64_t *retained;                        /* ids, oldest first */
+    size_t retained_count, retained_capacity;
+    leat_jm_checkpoint_stats checkpoints[LEAT_JM_CHECKPOINTS_MAX]; /* oldest first */
+    int32_t checkpoints_count;
+    leat_jm_checkpoint_counts counts;
+    leat_jm_enumerator *enumerators; /* one a vertex that has one */
+    int32_t enumerators_count;
+    leat_jm_committer *committers;
+    int32_t committers_count;
+    int32_t io_running; /* I/O jobs that still point here */
+    leat_jm_collected *collected, **collected_last;
+    uint64_t collected_next; /* sequence that is due from the task manager */
+    uint64_t collected_rows;
+    bool has_collect_ended;
+    /* Called on the loop whenever state or collected rows changed; may be NULL. */
+    void (*on_change)(leat_jm_job *job, void *arg);
+    void *on_change_arg;
+};
+
+struct leat_jobmanager {
+    leat_env *env;
+    const leat_config *config;
+    const leat_registry *registry;
+    leat_jm_transport *transport;
+    const char *cluster_dir; /* default place of checkpoints */
+    char cluster_id[37];
+    uint64_t leader_epoch;
+    int64_t started_ms;
+    leat_jm_taskmanager *taskmanagers;
+    size_t taskmanagers_count, taskmanagers_capacity;
+    leat_jm_job *jobs; /* newest first */
+    pthread_mutex_t inbox_lock;
+    leat_jm_message *inbox, **inbox_last; /* under inbox_lock */
+};
+
+/* The fields up to cluster_dir are filled in by the caller; pointers are borrowed. */
+LEAT_CHECKED leat_code leat_jobmanager_init(leat_jobmanager *self, leat_error *error);
+/* All jobs are dropped; I/O jobs must have ended. */
+void leat_jobmanager_done(leat_jobmanager *self);
+
+/* An Envelope from a task manager, untrusted bytes; `from` is the connection's identity, the task manager's id. */
+void leat_jobmanager_on_control(leat_jobmanager *self, const char *from, const uint8_t *data, size_t size);
+/* Its connection closed: it is taken for dead at once. */
+void leat_jobmanager_on_disconnect(leat_jobmanager *self, const char *task_manager);
+/* Timers: heartbeats, checkpoints, restarts. Returns when to call again (wall clock ms). */
+int64_t leat_jobmanager_on_tick(leat_jobmanager *self);
+/* Any thread. */
+void leat_jobmanager_post(leat_jobmanager *self, leat_jm_message *message);
+void leat_jobmanager_handle_inbox(leat_jobmanager *self);
+
+/* Takes the packed graph. `job_id` NULL: a random one. The job is scheduled as soon as there are slots. */
+LEAT_CHECKED leat_code leat_jobmanager_submit(leat_jobmanager *self, const uint8_t *job_id, leat_bytes *graph,
+                                              leat_jm_job **out, leat_error *error);
+leat_jm_job *leat_jobmanager_find(leat_jobmanager *self, const uint8_t *job_id);
+/* By 32 hex digits; NULL when there is none. */
+leat_jm_job *leat_jobmanager_find_text(leat_jobmanager *self, const char *job_id);
+/* LEAT_INVALID when it has ended already. */
+LEAT_CHECKED leat_code leat_jobmanager_cancel(leat_jobmanager *self, leat_jm_job *job, leat_error *error);
+/* Frees what was collected before `sequence` and tells the sink so. */
+void leat_jobmanager_collect_ack(leat_jobmanager *self, leat_jm_job *job, uint64_t sequence);
+int32_t leat_jobmanager_slots_free(const leat_jobmanager *self);

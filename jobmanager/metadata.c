@@ -1,0 +1,200 @@
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "columnar/hash.h"
+#include "common/log.h"
+#include "common/memory.h"
+#include "jobmanager/metadata.h"
+
+enum { METADATA_VERSION = 1, JOB_ID_BYTES = 16, METADATA_BYTES_MAX = 256 << 20 };
+static const char metadata_magic[8] = {'L', 'E', 'A', 'T', 'C', 'H', 'K', '1'};
+
+/* Filling a whole message by hand, one allocation a field, is what protobuf-c's parser does; so messages are copied by packing
+ * them and parsing the bytes again. */
+static Leat__Pb__SubtaskSnapshot *copy_subtask(const Leat__Pb__SubtaskSnapshot *from)
+{
+    size_t size = leat__pb__subtask_snapshot__get_packed_size(from);
+    uint8_t *packed = leat_alloc(size);
+    if (!packed) return NULL;
+    leat__pb__subtask_snapshot__pack(from, packed);
+    Leat__Pb__SubtaskSnapshot *copy = leat__pb__subtask_snapshot__unpack(NULL, size, packed);
+    leat_free(packed);
+    return copy;
+}
+
+Leat__Pb__CheckpointMetadata *leat_metadata_new(const Leat__Pb__JobGraph *graph, const uint8_t *job_id,
+                                                int64_t checkpoint_id, int64_t now_ms, const char *commit_user)
+{
+    Leat__Pb__CheckpointMetadata draft = LEAT__PB__CHECKPOINT_METADATA__INIT;
+    draft.version = METADATA_VERSION;
+    draft.job = (ProtobufCBinaryData){JOB_ID_BYTES, (uint8_t *)(uintptr_t)job_id};
+    draft.checkpoint = (uint64_t)checkpoint_id;
+    draft.timestamp_ms = now_ms;
+    draft.job_name = graph->name;
+    draft.commit_user = (char *)(uintptr_t)commit_user;
+    draft.key_hash_version = LEAT_KEY_HASH_VERSION;
+    Leat__Pb__VertexSnapshot *vertices = leat_calloc(graph->n_vertices, sizeof *vertices);
+    Leat__Pb__VertexSnapshot **pointers = leat_calloc(graph->n_vertices, sizeof *pointers);
+    Leat__Pb__CheckpointMetadata *made = NULL;
+    if (vertices && pointers) {
+        for (size_t i = 0; i < graph->n_vertices; i++) {
+            const Leat__Pb__Vertex *vertex = graph->vertices[i];
+            leat__pb__vertex_snapshot__init(&vertices[i]);
+            vertices[i].uid = vertex->operators[0]->uid;
+            vertices[i].parallelism = vertex->parallelism;
+            vertices[i].max_parallelism = vertex->has_max_parallelism
+                                              ? vertex->max_parallelism
+                                              : (uint32_t)leat_default_max_parallelism((int32_t)vertex->parallelism);
+            pointers[i] = &vertices[i];
+        }
+        draft.n_vertices = graph->n_vertices;
+        draft.vertices = pointers;
+        size_t size = leat__pb__checkpoint_metadata__get_packed_size(&draft);
+        uint8_t *packed = leat_alloc(size);
+        if (packed) {
+            leat__pb__checkpoint_metadata__pack(&draft, packed);
+            made = leat__pb__checkpoint_metadata__unpack(NULL, size, packed);
+        }
+        leat_free(packed);
+    }
+    leat_free(vertices);
+    leat_free(pointers);
+    return made;
+}
+
+void leat_metadata_free(Leat__Pb__CheckpointMetadata *metadata)
+{
+    if (metadata) leat__pb__checkpoint_metadata__free_unpacked(metadata, NULL);
+}
+
+bool leat_metadata_add_subtask(Leat__Pb__CheckpointMetadata *metadata, uint32_t vertex,
+                               const Leat__Pb__SubtaskSnapshot *snapshot)
+{
+    if (vertex >= metadata->n_vertices) return false;
+    Leat__Pb__VertexSnapshot *part = metadata->vertices[vertex];
+    Leat__Pb__SubtaskSnapshot *copy = copy_subtask(snapshot);
+    if (!copy) return false;
+    for (size_t i = 0; i < part->n_subtasks; i++) {
+        if (part->subtasks[i]->subtask != snapshot->subtask) continue;
+        leat__pb__subtask_snapshot__free_unpacked(part->subtasks[i], NULL);
+        part->subtasks[i] = copy;
+        return true;
+    }
+    Leat__Pb__SubtaskSnapshot **grown = leat_realloc(part->subtasks, (part->n_subtasks + 1) * sizeof *grown);
+    if (!grown) {
+        leat__pb__subtask_snapshot__free_unpacked(copy, NULL);
+        return false;
+    }
+    part->subtasks = grown;
+    part->subtasks[part->n_subtasks++] = copy;
+    return true;
+}
+
+bool leat_metadata_add(Leat__Pb__CheckpointMetadata *metadata, const Leat__Pb__CheckpointAck *ack, uint64_t *state_bytes)
+{
+    Leat__Pb__SubtaskSnapshot draft = LEAT__PB__SUBTASK_SNAPSHOT__INIT;
+    draft.subtask = ack->subtask;
+    draft.n_operators = ack->n_operators;
+    draft.operators = ack->operators;
+    draft.is_finished = ack->is_finished;
+    for (size_t i = 0; i < ack->n_operators; i++) {
+        *state_bytes += ack->operators[i]->has_size ? ack->operators[i]->size : ack->operators[i]->state.len;
+    }
+    return leat_metadata_add_subtask(metadata, ack->vertex, &draft);
+}
+
+Leat__Pb__SubtaskSnapshot *leat_metadata_copy_subtask(const Leat__Pb__CheckpointMetadata *metadata, uint32_t vertex,
+                                                      uint32_t subtask)
+{
+    const Leat__Pb__VertexSnapshot *part = metadata->vertices[vertex];
+    for (size_t i = 0; i < part->n_subtasks; i++) {
+        if (part->subtasks[i]->subtask == subtask) return copy_subtask(part->subtasks[i]);
+    }
+    return NULL;
+}
+
+bool leat_metadata_set_enumerator(Leat__Pb__CheckpointMetadata *metadata, int32_t vertex, const leat_bytes *state)
+{
+    Leat__Pb__VertexSnapshot *part = metadata->vertices[vertex];
+    uint8_t *copy = leat_alloc(state->size);
+    if (!copy) return false;
+    if (state->size) memcpy(copy, state->data, state->size);
+    leat_free(part->enumerator.data);
+    part->has_enumerator = true;
+    part->enumerator = (ProtobufCBinaryData){state->size, copy};
+    return true;
+}
+
+leat_code leat_metadata_pack(const Leat__Pb__CheckpointMetadata *metadata, leat_bytes *out, leat_error *error)
+{
+    size_t size = leat__pb__checkpoint_metadata__get_packed_size(metadata);
+    uint8_t *room = leat_bytes_extend(out, size);
+    if (!room) return leat_fail_no_memory(error);
+    leat__pb__checkpoint_metadata__pack(metadata, room);
+    leat_bytes_put_u64(out, XXH3_64bits(out->data, size));
+    leat_bytes_put(out, metadata_magic, sizeof metadata_magic);
+    return leat_bytes_check(out, error);
+}
+
+leat_code leat_metadata_store(leat_storage *storage, const char *path, const leat_bytes *packed, leat_error *error)
+{
+    return leat_storage_put(storage, path, packed->data, packed->size, LEAT_PUT_REPLACE, error);
+}
+
+leat_code leat_metadata_load(leat_storage *storage, const char *path, Leat__Pb__CheckpointMetadata **out,
+                             leat_error *error)
+{
+    leat_bytes bytes = {0};
+    leat_code code = leat_storage_get_all(storage, path, METADATA_BYTES_MAX, &bytes, error);
+    if (code == LEAT_OK) {
+        size_t tail = 8 + sizeof metadata_magic;
+        uint64_t checksum = 0;
+        bool is_whole = bytes.size > tail && memcmp(bytes.data + bytes.size - 8, metadata_magic, 8) == 0;
+        if (is_whole) memcpy(&checksum, bytes.data + bytes.size - tail, 8);
+        is_whole = is_whole && checksum == XXH3_64bits(bytes.data, bytes.size - tail);
+        Leat__Pb__CheckpointMetadata *read =
+            is_whole ? leat__pb__checkpoint_metadata__unpack(NULL, bytes.size - tail, bytes.data) : NULL;
+        if (!read) code = leat_fail(error, LEAT_CORRUPT, "%s is not a whole checkpoint (%zu bytes)", path, bytes.size);
+        else *out = read;
+    }
+    leat_bytes_done(&bytes);
+    return code;
+}
+
+typedef struct remove_job {
+    leat_job job; /* first */
+    char *folder;
+} remove_job;
+
+static void run_remove(leat_job *job, leat_env *env)
+{
+    remove_job *removal = (remove_job *)job;
+    leat_error error = {0};
+    if (leat_storage_remove_folder(env->storage, removal->folder, &error) != LEAT_OK) {
+        leat_log(LEAT_LOG_WARN, "checkpoint", "an old checkpoint stays: %s", error.text);
+    }
+}
+
+static void done_remove(leat_job *job, leat_env *env)
+{
+    (void)env;
+    leat_free(((remove_job *)job)->folder);
+    leat_free(job);
+}
+
+void leat_metadata_remove_later(leat_env *env, const char *dir, int64_t checkpoint_id)
+{
+    remove_job *removal = leat_calloc(1, sizeof *removal);
+    char *folder = leat_format("%s/chk-%" PRId64, dir, checkpoint_id);
+    if (removal && folder) {
+        *removal = (remove_job){.job = {.run = run_remove, .done = done_remove}, .folder = folder};
+        if (leat_env_spawn(env, &removal->job, NULL) == LEAT_OK) return;
+    }
+    leat_free(folder);
+    leat_free(removal);
+    leat_log(LEAT_LOG_WARN, "checkpoint", "checkpoint %" PRId64 " below %s stays: no memory or a full queue", checkpoint_id, dir);
+}

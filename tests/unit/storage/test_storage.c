@@ -1,0 +1,2 @@
+#include "tests/unit.h"
+int main(void){return 0;}
