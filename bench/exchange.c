@@ -1,7 +1,7 @@
 /* exchange: datagen (3 INT columns) → hash exchange → blackhole, between two task manager processes over ZeroMQ.
  *
- * Runs the job manager in this process and starts two leat-taskmanager programs (argv[1]); argv[2] rows. Prints the CPU seconds
- * of both task managers and rows a CPU-second. */
+ * Runs the job manager in this process and starts two leat-taskmanager programs (argv[1]); argv[2] rows. Prints the CPU
+ * seconds of both task managers and rows a CPU-second. */
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -30,7 +30,8 @@ static leat_code make_graph(int64_t rows, bool has_exchange, leat_bytes *out, le
         generators[i].min = 1;
         generators[i].max = 1000;
     }
-    leat_datagen_config datagen = {.schema = {3, fields}, .fields = generators, .rows_per_second = INT64_MAX, .rows_count = rows};
+    leat_datagen_config datagen = {
+        .schema = {3, fields}, .fields = generators, .rows_per_second = INT64_MAX, .rows_count = rows};
     leat_bytes config = {0}, schema = {0};
     leat_datagen_config_write(&datagen, &config);
     leat_schema_write(&datagen.schema, &schema);
@@ -135,9 +136,17 @@ int main(int argc, char **argv)
     for (int i = 0; code == LEAT_OK && i < (self.has_exchange ? 2 : 1); i++) {
         char id[16];
         snprintf(id, sizeof id, "tm-%d", i);
-        char *child[] = {argv[1], "--jobmanager", (char *)(uintptr_t)leat_jm_net_endpoint(self.net), "--slots", "1",
-                         "--id", id, "-DrootLogger.level=WARN", NULL};
-        if (posix_spawn(&pids[i], argv[1], NULL, NULL, child, environ) != 0) code = leat_fail(&error, LEAT_IO, "spawn %s", argv[1]);
+        char *child[] = {argv[1],
+                         "--jobmanager",
+                         (char *)(uintptr_t)leat_jm_net_endpoint(self.net),
+                         "--slots",
+                         "1",
+                         "--id",
+                         id,
+                         "-DrootLogger.level=WARN",
+                         NULL};
+        if (posix_spawn(&pids[i], argv[1], NULL, NULL, child, environ) != 0)
+            code = leat_fail(&error, LEAT_IO, "spawn %s", argv[1]);
     }
     leat_log_set_level(LEAT_LOG_WARN);
     self.submit.handle = submit;

@@ -164,10 +164,12 @@ leat_code leat_batch_compact(leat_batch **batch, leat_batch **out, leat_error *e
         all = leat_alloc((size_t)given->columns_count * sizeof *all);
         if (!all) return leat_fail_no_memory(error);
     }
-    for (int32_t i = 0; i < given->columns_count; i++) all[i] = given->columns[i].layout;
+    for (int32_t i = 0; i < given->columns_count; i++)
+        all[i] = given->columns[i].layout;
     leat_batch_builder builder = {0};
     code = leat_batch_builder_init(&builder, all, given->columns_count, given->selected ? given->selected : 1, error);
-    if (code == LEAT_OK) code = leat_batch_builder_append_rows(&builder, given, given->selection, given->selected, error);
+    if (code == LEAT_OK)
+        code = leat_batch_builder_append_rows(&builder, given, given->selection, given->selected, error);
     if (code == LEAT_OK) code = leat_batch_builder_finish(&builder, out, error);
     leat_batch_builder_done(&builder);
     if (all != layouts) leat_free(all);

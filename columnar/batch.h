@@ -7,8 +7,8 @@
  *        ├─ kinds      (a leat_row_kind a row; NULL: all +I)
  *        └─ selection  (rows still in, ascending; NULL: all)
  *
- * A batch has one owner; passing it on moves it (leat_batch ** set to NULL). Buffers may be shared by reference count and
- * are then read-only. A batch is used by one thread at a time; reference counts are atomic. */
+ * A batch has one owner; passing it on moves it (leat_batch ** set to NULL). Buffers may be shared by reference count
+ * and are then read-only. A batch is used by one thread at a time; reference counts are atomic. */
 #pragma once
 
 #include <stdatomic.h>
@@ -31,7 +31,10 @@ typedef enum leat_row_kind {
 /* "+I", "-U", "+U", "-D". */
 const char *leat_row_kind_text(leat_row_kind kind);
 /* +I and +U add a row, -U and -D take one away. */
-static inline bool leat_row_kind_is_add(int8_t kind) { return kind == LEAT_ROW_INSERT || kind == LEAT_ROW_UPDATE_AFTER; }
+static inline bool leat_row_kind_is_add(int8_t kind)
+{
+    return kind == LEAT_ROW_INSERT || kind == LEAT_ROW_UPDATE_AFTER;
+}
 
 typedef struct leat_buffer leat_buffer;
 struct leat_buffer {
@@ -94,9 +97,18 @@ LEAT_CHECKED leat_code leat_column_share(leat_column *to, const leat_column *fro
 /* Bytes of the selected rows, roughly: what budgets and credits count. */
 size_t leat_batch_bytes(const leat_batch *batch);
 
-static inline bool leat_bit_get(const uint8_t *bits, int32_t at) { return (bits[at >> 3] >> (at & 7)) & 1; }
-static inline void leat_bit_set(uint8_t *bits, int32_t at) { bits[at >> 3] |= (uint8_t)(1u << (at & 7)); }
-static inline void leat_bit_clear(uint8_t *bits, int32_t at) { bits[at >> 3] &= (uint8_t) ~(1u << (at & 7)); }
+static inline bool leat_bit_get(const uint8_t *bits, int32_t at)
+{
+    return (bits[at >> 3] >> (at & 7)) & 1;
+}
+static inline void leat_bit_set(uint8_t *bits, int32_t at)
+{
+    bits[at >> 3] |= (uint8_t)(1u << (at & 7));
+}
+static inline void leat_bit_clear(uint8_t *bits, int32_t at)
+{
+    bits[at >> 3] &= (uint8_t) ~(1u << (at & 7));
+}
 static inline bool leat_column_is_null(const leat_column *column, int32_t row)
 {
     return column->validity && !leat_bit_get(column->validity, row);

@@ -1,11 +1,12 @@
 /* Typed expressions: what the SQL validator makes of an expression, what plans carry, and what is compiled to run.
  *
  *   SQL text ── sql/ ──▶ leat_expr tree (typed, casts explicit) ── write/read ──▶ operator configuration
- *                                                             └── leat_program_compile ──▶ flat program, a column a step
+ *                                                             └── leat_program_compile ──▶ flat program, a column a
+ * step
  *
- * A tree is immutable and lives in one arena. Functions are rows of the table columnar/functions.* (one table: names, types,
- * NULL rule, documentation, test vectors), found by name and argument types; a call names its function by a stable text id.
- * Not nested: children are an array of pointers, depth is limited to LEAT_EXPR_DEPTH_MAX. */
+ * A tree is immutable and lives in one arena. Functions are rows of the table columnar/functions.* (one table: names,
+ * types, NULL rule, documentation, test vectors), found by name and argument types; a call names its function by a
+ * stable text id. Not nested: children are an array of pointers, depth is limited to LEAT_EXPR_DEPTH_MAX. */
 #pragma once
 
 #include "columnar/batch.h"
@@ -31,8 +32,8 @@ typedef enum leat_expr_kind {
 typedef struct leat_value {
     bool is_null;
     union {
-        int64_t i64;  /* BOOLEAN, integers, DATE, TIME, TIMESTAMPs, intervals: as the column holds them */
-        double f64;   /* FLOAT, DOUBLE */
+        int64_t i64;   /* BOOLEAN, integers, DATE, TIME, TIMESTAMPs, intervals: as the column holds them */
+        double f64;    /* FLOAT, DOUBLE */
         __int128 i128; /* DECIMAL, unscaled */
         struct {
             const char *data; /* text and bytes; may hold NULs */
@@ -44,9 +45,9 @@ typedef struct leat_value {
 typedef struct leat_expr leat_expr;
 struct leat_expr {
     leat_expr_kind kind;
-    leat_type type; /* of the result */
-    leat_value value;    /* LITERAL */
-    int32_t column;      /* COLUMN: index in the input */
+    leat_type type;       /* of the result */
+    leat_value value;     /* LITERAL */
+    int32_t column;       /* COLUMN: index in the input */
     const char *function; /* CALL: id in the function table */
     int32_t arguments_count;
     const leat_expr *const *arguments;
@@ -58,7 +59,8 @@ LEAT_CHECKED leat_code leat_expr_read(leat_reader *reader, leat_arena *arena, co
 /* As SQL, for EXPLAIN: names from `schema`. Appends NUL-terminated text. */
 void leat_expr_print(const leat_expr *expr, const leat_schema *schema, leat_bytes *out);
 
-/* A function call as the validator resolved it. `casts[i]`: the type argument i must be cast to (equal to its own: none). */
+/* A function call as the validator resolved it. `casts[i]`: the type argument i must be cast to (equal to its own:
+ * none). */
 typedef struct leat_function_match {
     const char *id;
     leat_type type; /* of the result */
@@ -67,8 +69,8 @@ typedef struct leat_function_match {
     bool is_dynamic;       /* PROCTIME, NOW, …: once a row in streaming, once a query in batch */
 } leat_function_match;
 
-/* `name` in any case; operators by their signs: "+", "=", "||", "LIKE", "IS NULL", "NOT". LEAT_NOT_FOUND (with the nearest
- * name as a hint) or LEAT_INVALID with Flink's words: "Cannot apply '+' to arguments of type …". */
+/* `name` in any case; operators by their signs: "+", "=", "||", "LIKE", "IS NULL", "NOT". LEAT_NOT_FOUND (with the
+ * nearest name as a hint) or LEAT_INVALID with Flink's words: "Cannot apply '+' to arguments of type …". */
 LEAT_CHECKED leat_code leat_function_resolve(const char *name, const leat_type *arguments, int32_t count,
                                              leat_function_match *out, leat_error *error);
 /* Whether any function has this name. */
@@ -92,8 +94,8 @@ typedef struct leat_program_options {
 LEAT_CHECKED leat_code leat_program_compile(const leat_expr *const *exprs, int32_t count, const leat_schema *input,
                                             const leat_program_options *options, leat_program **out, leat_error *error);
 void leat_program_free(leat_program *program);
-/* Evaluates for the selected rows. out[i] is a column as long as batch->rows whose values at unselected rows are undefined
- * (but memory-safe); a plain column reference shares the input's buffers. The caller clears the columns.
+/* Evaluates for the selected rows. out[i] is a column as long as batch->rows whose values at unselected rows are
+ * undefined (but memory-safe); a plain column reference shares the input's buffers. The caller clears the columns.
  * LEAT_INVALID: an expression failed on a row (division by zero, a cast): the text is Flink's. */
 LEAT_CHECKED leat_code leat_program_run(leat_program *program, const leat_batch *batch, leat_column *out,
                                         leat_error *error);
@@ -105,4 +107,5 @@ LEAT_CHECKED leat_code leat_expr_fold(leat_arena *arena, const leat_expr *expr, 
                                       const leat_expr **out, leat_error *error);
 
 /* A value of a column as Flink's client prints it (fixtures/flink-sql); NULL → "NULL". Appends NUL-terminated text. */
-void leat_value_print(const leat_type *type, const leat_column *column, int32_t row, const char *time_zone, leat_bytes *out);
+void leat_value_print(const leat_type *type, const leat_column *column, int32_t row, const char *time_zone,
+                      leat_bytes *out);

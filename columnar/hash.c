@@ -65,6 +65,7 @@ int32_t leat_default_max_parallelism(int32_t parallelism)
 {
     int64_t wanted = (int64_t)parallelism + parallelism / 2;
     int64_t power = 128;
-    while (power < wanted && power < 32768) power *= 2;
+    while (power < wanted && power < 32768)
+        power *= 2;
     return (int32_t)power;
 }

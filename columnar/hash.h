@@ -15,7 +15,8 @@ static inline int32_t leat_key_group(uint64_t hash, int32_t max_parallelism)
 {
     return (int32_t)(((hash >> 32) * (uint64_t)max_parallelism) >> 32);
 }
-/* Flink's rules: which subtask owns a key group, and the first group of a subtask (of subtask + 1: one past its last). */
+/* Flink's rules: which subtask owns a key group, and the first group of a subtask (of subtask + 1: one past its last).
+ */
 static inline int32_t leat_key_group_subtask(int32_t group, int32_t max_parallelism, int32_t parallelism)
 {
     return (int32_t)((int64_t)group * parallelism / max_parallelism);

@@ -137,8 +137,10 @@ static void print_children(const leat_type *type, bool short_names, leat_bytes *
 void leat_type_print(const leat_type *type, bool short_names, leat_bytes *out)
 {
     bool is_max = short_names && type->precision == LEAT_LENGTH_MAX;
-    if (is_max && type->kind == LEAT_TYPE_VARCHAR) leat_bytes_text(out, "STRING");
-    else if (is_max && type->kind == LEAT_TYPE_VARBINARY) leat_bytes_text(out, "BYTES");
+    if (is_max && type->kind == LEAT_TYPE_VARCHAR)
+        leat_bytes_text(out, "STRING");
+    else if (is_max && type->kind == LEAT_TYPE_VARBINARY)
+        leat_bytes_text(out, "BYTES");
     else {
         leat_bytes_text(out, kind_names[type->kind]);
         switch (type->kind) {
@@ -168,7 +170,8 @@ typedef struct type_parser {
 
 static void skip_blanks(type_parser *parser)
 {
-    while (isspace((unsigned char)*parser->at)) parser->at++;
+    while (isspace((unsigned char)*parser->at))
+        parser->at++;
 }
 
 static leat_code wrong(type_parser *parser, const char *what)
@@ -238,11 +241,13 @@ static leat_code parse_field_name(type_parser *parser, const char **out)
     size_t length = 0;
     if (*start == '`') {
         start = ++parser->at;
-        while (*parser->at && *parser->at != '`') parser->at++;
+        while (*parser->at && *parser->at != '`')
+            parser->at++;
         length = (size_t)(parser->at - start);
         if (*parser->at++ != '`') return wrong(parser, "'`'");
     } else {
-        while (isalnum((unsigned char)*parser->at) || *parser->at == '_') parser->at++;
+        while (isalnum((unsigned char)*parser->at) || *parser->at == '_')
+            parser->at++;
         length = (size_t)(parser->at - start);
     }
     if (!length) return wrong(parser, "a field name");
@@ -298,20 +303,32 @@ typedef struct type_name {
 } type_name;
 
 static const type_name type_names[] = {
-    {"BOOLEAN", LEAT_TYPE_BOOLEAN, 0},       {"TINYINT", LEAT_TYPE_TINYINT, 0},
-    {"SMALLINT", LEAT_TYPE_SMALLINT, 0},     {"INTEGER", LEAT_TYPE_INT, 0},
-    {"INT", LEAT_TYPE_INT, 0},               {"BIGINT", LEAT_TYPE_BIGINT, 0},
-    {"FLOAT", LEAT_TYPE_FLOAT, 0},           {"DOUBLE", LEAT_TYPE_DOUBLE, 0},
-    {"DECIMAL", LEAT_TYPE_DECIMAL, 0},       {"NUMERIC", LEAT_TYPE_DECIMAL, 0},
-    {"DEC", LEAT_TYPE_DECIMAL, 0},           {"CHAR", LEAT_TYPE_CHAR, 0},
-    {"CHARACTER", LEAT_TYPE_CHAR, 0},        {"VARCHAR", LEAT_TYPE_VARCHAR, 0},
+    {"BOOLEAN", LEAT_TYPE_BOOLEAN, 0},
+    {"TINYINT", LEAT_TYPE_TINYINT, 0},
+    {"SMALLINT", LEAT_TYPE_SMALLINT, 0},
+    {"INTEGER", LEAT_TYPE_INT, 0},
+    {"INT", LEAT_TYPE_INT, 0},
+    {"BIGINT", LEAT_TYPE_BIGINT, 0},
+    {"FLOAT", LEAT_TYPE_FLOAT, 0},
+    {"DOUBLE", LEAT_TYPE_DOUBLE, 0},
+    {"DECIMAL", LEAT_TYPE_DECIMAL, 0},
+    {"NUMERIC", LEAT_TYPE_DECIMAL, 0},
+    {"DEC", LEAT_TYPE_DECIMAL, 0},
+    {"CHAR", LEAT_TYPE_CHAR, 0},
+    {"CHARACTER", LEAT_TYPE_CHAR, 0},
+    {"VARCHAR", LEAT_TYPE_VARCHAR, 0},
     {"STRING", LEAT_TYPE_VARCHAR, LEAT_LENGTH_MAX},
-    {"BINARY", LEAT_TYPE_BINARY, 0},         {"VARBINARY", LEAT_TYPE_VARBINARY, 0},
+    {"BINARY", LEAT_TYPE_BINARY, 0},
+    {"VARBINARY", LEAT_TYPE_VARBINARY, 0},
     {"BYTES", LEAT_TYPE_VARBINARY, LEAT_LENGTH_MAX},
-    {"DATE", LEAT_TYPE_DATE, 0},             {"TIMESTAMP_LTZ", LEAT_TYPE_TIMESTAMP_LTZ, 0},
-    {"TIMESTAMP", LEAT_TYPE_TIMESTAMP, 0},   {"TIME", LEAT_TYPE_TIME, 0},
-    {"ARRAY", LEAT_TYPE_ARRAY, 0},           {"MULTISET", LEAT_TYPE_MULTISET, 0},
-    {"MAP", LEAT_TYPE_MAP, 0},               {"ROW", LEAT_TYPE_ROW, 0},
+    {"DATE", LEAT_TYPE_DATE, 0},
+    {"TIMESTAMP_LTZ", LEAT_TYPE_TIMESTAMP_LTZ, 0},
+    {"TIMESTAMP", LEAT_TYPE_TIMESTAMP, 0},
+    {"TIME", LEAT_TYPE_TIME, 0},
+    {"ARRAY", LEAT_TYPE_ARRAY, 0},
+    {"MULTISET", LEAT_TYPE_MULTISET, 0},
+    {"MAP", LEAT_TYPE_MAP, 0},
+    {"ROW", LEAT_TYPE_ROW, 0},
 };
 
 static const type_name *accept_type_name(type_parser *parser)

@@ -100,7 +100,8 @@ typedef struct leat_schema {
 } leat_schema;
 
 /* Deep copy into the arena. */
-LEAT_CHECKED leat_code leat_schema_copy(leat_arena *arena, const leat_schema *from, leat_schema *out, leat_error *error);
+LEAT_CHECKED leat_code leat_schema_copy(leat_arena *arena, const leat_schema *from, leat_schema *out,
+                                        leat_error *error);
 /* -1 when there is none. */
 int32_t leat_schema_find(const leat_schema *schema, const char *name);
 /* Binary form for operator configurations: count, then name and type text a field. */

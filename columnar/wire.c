@@ -196,7 +196,8 @@ static leat_code read_column(leat_reader *reader, leat_buffer *body, leat_layout
     uint64_t heap_size = leat_reader_u64(reader), values_at = leat_reader_u64(reader);
     uint64_t validity_at = leat_reader_u64(reader), heap_at = leat_reader_u64(reader);
     column->layout = layout;
-    if (given != (uint32_t)layout) return leat_fail(error, LEAT_CORRUPT, "layout %u where %d is due", given, (int)layout);
+    if (given != (uint32_t)layout)
+        return leat_fail(error, LEAT_CORRUPT, "layout %u where %d is due", given, (int)layout);
     if (!range_fits(body, values_at, (uint64_t)rows * leat_layout_bytes(layout))) {
         return leat_fail(error, LEAT_CORRUPT, "values at %" PRIu64 " are outside the body", values_at);
     }

@@ -35,7 +35,8 @@ int leat_edit_distance(const char *left, const char *right)
 {
     size_t left_length = strnlen(left, EDIT_CHARS_MAX), right_length = strnlen(right, EDIT_CHARS_MAX);
     int row[EDIT_CHARS_MAX + 1];
-    for (size_t j = 0; j <= right_length; j++) row[j] = (int)j;
+    for (size_t j = 0; j <= right_length; j++)
+        row[j] = (int)j;
     for (size_t i = 1; i <= left_length; i++) {
         int diagonal = row[0];
         row[0] = (int)i;
@@ -74,18 +75,22 @@ typedef struct unit {
 static leat_code parse_with_unit(const char *text, const unit *units, const char *what, int64_t *out, leat_error *error)
 {
     const char *at = text;
-    while (isspace((unsigned char)*at)) at++;
+    while (isspace((unsigned char)*at))
+        at++;
     char *end;
     errno = 0;
     long long number = strtoll(at, &end, 10);
     if (end == at || errno || number < 0) {
         return leat_fail(error, LEAT_INVALID, "'%s' is not a %s", text, what);
     }
-    while (isspace((unsigned char)*end)) end++;
+    while (isspace((unsigned char)*end))
+        end++;
     size_t length = strlen(end);
-    while (length && isspace((unsigned char)end[length - 1])) length--;
+    while (length && isspace((unsigned char)end[length - 1]))
+        length--;
     for (const unit *known = units; known->name; known++) {
-        if ((length == 0 && known == units) || (strlen(known->name) == length && strncasecmp(known->name, end, length) == 0)) {
+        if ((length == 0 && known == units) ||
+            (strlen(known->name) == length && strncasecmp(known->name, end, length) == 0)) {
             if (__builtin_mul_overflow((int64_t)number, known->factor, out)) {
                 return leat_fail(error, LEAT_INVALID, "'%s' is too large a %s", text, what);
             }
@@ -98,11 +103,11 @@ static leat_code parse_with_unit(const char *text, const unit *units, const char
 leat_code leat_parse_duration_ms(const char *text, int64_t *out, leat_error *error)
 {
     static const unit units[] = {
-        {"ms", 1}, {"milli", 1}, {"millis", 1}, {"millisecond", 1}, {"milliseconds", 1},
-        {"s", 1000}, {"sec", 1000}, {"secs", 1000}, {"second", 1000}, {"seconds", 1000},
-        {"min", 60000}, {"m", 60000}, {"minute", 60000}, {"minutes", 60000},
-        {"h", 3600000}, {"hour", 3600000}, {"hours", 3600000},
-        {"d", 86400000}, {"day", 86400000}, {"days", 86400000}, {NULL, 0},
+        {"ms", 1},         {"milli", 1},       {"millis", 1},     {"millisecond", 1}, {"milliseconds", 1},
+        {"s", 1000},       {"sec", 1000},      {"secs", 1000},    {"second", 1000},   {"seconds", 1000},
+        {"min", 60000},    {"m", 60000},       {"minute", 60000}, {"minutes", 60000}, {"h", 3600000},
+        {"hour", 3600000}, {"hours", 3600000}, {"d", 86400000},   {"day", 86400000},  {"days", 86400000},
+        {NULL, 0},
     };
     leat_code code = parse_with_unit(text, units, "duration", out, error);
     if (code != LEAT_OK) leat_fail_hint(error, "write for example '500 ms', '10 s' or '1 min'");
@@ -112,10 +117,21 @@ leat_code leat_parse_duration_ms(const char *text, int64_t *out, leat_error *err
 leat_code leat_parse_memory_bytes(const char *text, int64_t *out, leat_error *error)
 {
     static const unit units[] = {
-        {"b", 1}, {"bytes", 1}, {"k", 1 << 10}, {"kb", 1 << 10}, {"kibibytes", 1 << 10},
-        {"m", 1 << 20}, {"mb", 1 << 20}, {"mebibytes", 1 << 20},
-        {"g", 1 << 30}, {"gb", 1 << 30}, {"gibibytes", 1 << 30},
-        {"t", INT64_C(1) << 40}, {"tb", INT64_C(1) << 40}, {"tebibytes", INT64_C(1) << 40}, {NULL, 0},
+        {"b", 1},
+        {"bytes", 1},
+        {"k", 1 << 10},
+        {"kb", 1 << 10},
+        {"kibibytes", 1 << 10},
+        {"m", 1 << 20},
+        {"mb", 1 << 20},
+        {"mebibytes", 1 << 20},
+        {"g", 1 << 30},
+        {"gb", 1 << 30},
+        {"gibibytes", 1 << 30},
+        {"t", INT64_C(1) << 40},
+        {"tb", INT64_C(1) << 40},
+        {"tebibytes", INT64_C(1) << 40},
+        {NULL, 0},
     };
     leat_code code = parse_with_unit(text, units, "memory size", out, error);
     if (code != LEAT_OK) leat_fail_hint(error, "write for example '64 kb', '256 mb' or '1 gb'");
@@ -127,7 +143,8 @@ leat_code leat_parse_int(const char *text, int64_t *out, leat_error *error)
     char *end;
     errno = 0;
     long long number = strtoll(text, &end, 10);
-    while (isspace((unsigned char)*end)) end++;
+    while (isspace((unsigned char)*end))
+        end++;
     if (end == text || *end || errno) return leat_fail(error, LEAT_INVALID, "'%s' is not a whole number", text);
     *out = number;
     return LEAT_OK;
@@ -135,9 +152,12 @@ leat_code leat_parse_int(const char *text, int64_t *out, leat_error *error)
 
 leat_code leat_parse_bool(const char *text, bool *out, leat_error *error)
 {
-    if (strcasecmp(text, "true") == 0) *out = true;
-    else if (strcasecmp(text, "false") == 0) *out = false;
-    else return leat_fail(error, LEAT_INVALID, "'%s' is neither 'true' nor 'false'", text);
+    if (strcasecmp(text, "true") == 0)
+        *out = true;
+    else if (strcasecmp(text, "false") == 0)
+        *out = false;
+    else
+        return leat_fail(error, LEAT_INVALID, "'%s' is neither 'true' nor 'false'", text);
     return LEAT_OK;
 }
 
@@ -189,8 +209,8 @@ leat_code leat_config_set(leat_config *config, const char *key, const char *valu
         return LEAT_OK;
     }
     char *key_copy = leat_strdup(key);
-    if (!key_copy || leat_grow(&config->entries, &config->capacity, config->count + 1, sizeof *config->entries, error) !=
-                         LEAT_OK) {
+    if (!key_copy ||
+        leat_grow(&config->entries, &config->capacity, config->count + 1, sizeof *config->entries, error) != LEAT_OK) {
         leat_free(key_copy);
         leat_free(value_copy);
         return leat_fail_no_memory(error);
@@ -247,8 +267,10 @@ static leat_code load_events(leat_config *config, yaml_parser_t *parser, const c
         leat_code code = LEAT_OK;
         bool is_end = event.type == YAML_STREAM_END_EVENT;
         if (event.type == YAML_MAPPING_START_EVENT) {
-            if (++depth >= YAML_DEPTH_MAX) code = leat_fail(error, LEAT_LIMIT, "%s: nested too deeply", path);
-            else lengths[depth] = strlen(key);
+            if (++depth >= YAML_DEPTH_MAX)
+                code = leat_fail(error, LEAT_LIMIT, "%s: nested too deeply", path);
+            else
+                lengths[depth] = strlen(key);
             has_key = false;
         } else if (event.type == YAML_MAPPING_END_EVENT) {
             depth--;
@@ -259,7 +281,8 @@ static leat_code load_events(leat_config *config, yaml_parser_t *parser, const c
             if (!has_key) {
                 size_t used = lengths[depth];
                 int wrote = snprintf(key + used, sizeof key - used, "%s%s", used ? "." : "", text);
-                if (wrote < 0 || (size_t)wrote >= sizeof key - used) code = leat_fail(error, LEAT_LIMIT, "%s: key too long", path);
+                if (wrote < 0 || (size_t)wrote >= sizeof key - used)
+                    code = leat_fail(error, LEAT_LIMIT, "%s: key too long", path);
                 has_key = true;
             } else {
                 code = leat_config_set(config, key, text, error);
@@ -268,7 +291,8 @@ static leat_code load_events(leat_config *config, yaml_parser_t *parser, const c
                 has_key = false;
             }
         } else if (event.type == YAML_SEQUENCE_START_EVENT) {
-            code = leat_fail(error, LEAT_INVALID, "%s:%zu: a list is not an option's value", path, event.start_mark.line + 1);
+            code = leat_fail(error, LEAT_INVALID, "%s:%zu: a list is not an option's value", path,
+                             event.start_mark.line + 1);
         }
         yaml_event_delete(&event);
         if (code != LEAT_OK || is_end) return code;

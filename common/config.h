@@ -1,7 +1,7 @@
 /* Configuration: text values by key, read through one registry of options (common/options.inc).
  *
- * A config is a plain map and may hold keys that nobody knows; leat_config_check_keys warns about those with the nearest
- * known one. Not thread-safe; read-only use from several threads is fine. */
+ * A config is a plain map and may hold keys that nobody knows; leat_config_check_keys warns about those with the
+ * nearest known one. Not thread-safe; read-only use from several threads is fine. */
 #pragma once
 
 #include <stdbool.h>

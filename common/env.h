@@ -1,8 +1,8 @@
 /* The seam between logic and the world (DESIGN 2.1): linear code gets time, sleep, randomness, storage and background
  * work from here and nowhere else, so that tests/sim can run the same objects in one thread from a seed.
  *
- * In production the functions are those of common/env_system.c and jobs run on a pool of I/O threads; in simulation jobs
- * are fibers and each call is a switch point. All functions may be called from any thread. */
+ * In production the functions are those of common/env_system.c and jobs run on a pool of I/O threads; in simulation
+ * jobs are fibers and each call is a switch point. All functions may be called from any thread. */
 #pragma once
 
 #include <stdint.h>
@@ -34,10 +34,22 @@ struct leat_env {
     struct leat_storage *storage;
 };
 
-static inline int64_t leat_env_now_ms(leat_env *env) { return env->vtable->now_ms(env); }
-static inline int64_t leat_env_mono_us(leat_env *env) { return env->vtable->mono_us(env); }
-static inline void leat_env_sleep_ms(leat_env *env, int64_t ms) { env->vtable->sleep_ms(env, ms); }
-static inline uint64_t leat_env_random(leat_env *env) { return env->vtable->random(env); }
+static inline int64_t leat_env_now_ms(leat_env *env)
+{
+    return env->vtable->now_ms(env);
+}
+static inline int64_t leat_env_mono_us(leat_env *env)
+{
+    return env->vtable->mono_us(env);
+}
+static inline void leat_env_sleep_ms(leat_env *env, int64_t ms)
+{
+    env->vtable->sleep_ms(env, ms);
+}
+static inline uint64_t leat_env_random(leat_env *env)
+{
+    return env->vtable->random(env);
+}
 LEAT_CHECKED static inline leat_code leat_env_spawn(leat_env *env, leat_job *job, leat_error *error)
 {
     return env->vtable->spawn(env, job, error);
@@ -46,7 +58,7 @@ LEAT_CHECKED static inline leat_code leat_env_spawn(leat_env *env, leat_job *job
 /* A random (version 4) UUID in text form, 36 characters and a NUL, as Paimon names its files. */
 void leat_env_uuid(leat_env *env, char out[37]);
 
-/* The production environment: `threads` I/O threads, queue bounded by `queue_max`. *out is freed by leat_env_system_free,
- * which waits for the jobs that run and drops none. */
+/* The production environment: `threads` I/O threads, queue bounded by `queue_max`. *out is freed by
+ * leat_env_system_free, which waits for the jobs that run and drops none. */
 LEAT_CHECKED leat_code leat_env_system_new(int threads, int queue_max, leat_env **out, leat_error *error);
 void leat_env_system_free(leat_env *env);

@@ -4,7 +4,13 @@
 
 #include "common/error.h"
 
-typedef enum leat_log_level { LEAT_LOG_DEBUG, LEAT_LOG_INFO, LEAT_LOG_WARN, LEAT_LOG_ERROR, LEAT_LOG_OFF } leat_log_level;
+typedef enum leat_log_level {
+    LEAT_LOG_DEBUG,
+    LEAT_LOG_INFO,
+    LEAT_LOG_WARN,
+    LEAT_LOG_ERROR,
+    LEAT_LOG_OFF
+} leat_log_level;
 
 /* Messages below `level` are dropped. Default: INFO. */
 void leat_log_set_level(leat_log_level level);

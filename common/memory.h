@@ -29,8 +29,14 @@ LEAT_CHECKED leat_code leat_grow(void *array_pointer, size_t *capacity, size_t n
                                  leat_error *error);
 
 /* Checked size arithmetic: false when the result does not fit. */
-static inline int leat_mul_size(size_t a, size_t b, size_t *out) { return !__builtin_mul_overflow(a, b, out); }
-static inline int leat_add_size(size_t a, size_t b, size_t *out) { return !__builtin_add_overflow(a, b, out); }
+static inline int leat_mul_size(size_t a, size_t b, size_t *out)
+{
+    return !__builtin_mul_overflow(a, b, out);
+}
+static inline int leat_add_size(size_t a, size_t b, size_t *out)
+{
+    return !__builtin_add_overflow(a, b, out);
+}
 
 /* Test hook: the n-th allocation from now on fails (1 = the next); 0 switches it off. */
 void leat_memory_fail_nth(int64_t n);

@@ -1,7 +1,33 @@
 #include "connectors/registry.h"
 
+#include <string.h>
+
 #include "connectors/blackhole/blackhole.h"
 #include "connectors/datagen/datagen.h"
+
+/* Sorted by identifier. */
+static const leat_connector *const connectors[] = {
+    &leat_blackhole_connector,
+    &leat_datagen_connector,
+};
+
+enum { CONNECTORS_COUNT = sizeof connectors / sizeof *connectors };
+
+const leat_connector *leat_connector_find(const char *identifier)
+{
+    for (int i = 0; i < CONNECTORS_COUNT; i++) {
+        if (strcmp(connectors[i]->identifier, identifier) == 0) return connectors[i];
+    }
+    return NULL;
+}
+
+const char *const *leat_connectors_list(void)
+{
+    static _Thread_local const char *names[CONNECTORS_COUNT + 1];
+    for (int i = 0; i < CONNECTORS_COUNT; i++)
+        names[i] = connectors[i]->identifier;
+    return names;
+}
 
 void leat_connectors_register(leat_registry *registry)
 {

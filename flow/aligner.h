@@ -3,8 +3,8 @@
  *   IDLE ── first barrier n ──▶ ALIGNING n ── barrier n on every open channel ──▶ CUT n ──▶ IDLE
  *             a barrier m > n while ALIGNING n gives n up (its sources did not all get the trigger) and aligns m.
  *
- * A channel that brought the barrier is blocked until the cut; ended channels count as aligned. Older barriers are ignored
- * and counted. Not thread-safe. */
+ * A channel that brought the barrier is blocked until the cut; ended channels count as aligned. Older barriers are
+ * ignored and counted. Not thread-safe. */
 #pragma once
 
 #include <stdbool.h>
@@ -39,6 +39,7 @@ static inline bool leat_aligner_is_blocked(const leat_aligner *aligner, int32_t 
 {
     return aligner->is_blocked[channel];
 }
-leat_align_effect leat_aligner_on_barrier(leat_aligner *aligner, int32_t channel, int64_t checkpoint_id, int64_t now_us);
+leat_align_effect leat_aligner_on_barrier(leat_aligner *aligner, int32_t channel, int64_t checkpoint_id,
+                                          int64_t now_us);
 /* The channel has ended; may complete an alignment. */
 leat_align_effect leat_aligner_on_end(leat_aligner *aligner, int32_t channel, int64_t now_us);

@@ -14,8 +14,11 @@ leat_code leat_coordinator_init(leat_coordinator *self, const leat_coordinator_o
 {
     LEAT_ASSERT(options->concurrent_max >= 1 && options->concurrent_max <= LEAT_COORDINATOR_PENDING_MAX);
     LEAT_ASSERT(tasks_count >= 0 && first_id >= 1);
-    *self = (leat_coordinator){.options = *options, .tasks_count = tasks_count, .next_id = first_id,
-                               .last_started_ms = now_ms, .last_ended_ms = -1};
+    *self = (leat_coordinator){.options = *options,
+                               .tasks_count = tasks_count,
+                               .next_id = first_id,
+                               .last_started_ms = now_ms,
+                               .last_ended_ms = -1};
     for (int i = 0; i < LEAT_COORDINATOR_PENDING_MAX; i++) {
         self->pending[i].acked = leat_calloc(bitmap_words(tasks_count), sizeof(uint64_t));
         if (!self->pending[i].acked) return leat_fail_no_memory(error);
@@ -79,8 +82,10 @@ static int64_t due_ms(const leat_coordinator *self)
 {
     if (self->is_stopped || pending_count(self) >= self->options.concurrent_max) return INT64_MAX;
     int64_t due = INT64_MAX;
-    if (self->is_wanted) due = 0;
-    else if (self->options.interval_ms > 0) due = self->last_started_ms + self->options.interval_ms;
+    if (self->is_wanted)
+        due = 0;
+    else if (self->options.interval_ms > 0)
+        due = self->last_started_ms + self->options.interval_ms;
     if (due == INT64_MAX) return due;
     if (self->last_ended_ms >= 0 && due < self->last_ended_ms + self->options.min_pause_ms) {
         due = self->last_ended_ms + self->options.min_pause_ms;

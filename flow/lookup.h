@@ -1,5 +1,5 @@
-/* Lookups: finding rows of a table by key, as of now. The lookup join operator (operators/lookup_join.c) owns one a subtask and
- * is the only caller; nothing blocks, what must runs as jobs through the context.
+/* Lookups: finding rows of a table by key, as of now. The lookup join operator (operators/lookup_join.c) owns one a
+ * subtask and is the only caller; nothing blocks, what must runs as jobs through the context.
  *
  *   get_many(keys) → for each key: how many rows (appended to the result, in key order), or PENDING
  *   a PENDING key has been asked for; the operator's on_wake follows, and it asks again
@@ -19,12 +19,12 @@ typedef struct leat_lookup_result {
 
 typedef struct leat_lookup_vtable {
     leat_code (*open)(leat_lookup *self, leat_error *error);
-    /* Keys: the selected rows of `keys` (columns in the order given when planned). Stops early when the result's builder is
-     * full: *done is the number of keys answered. */
+    /* Keys: the selected rows of `keys` (columns in the order given when planned). Stops early when the result's
+     * builder is full: *done is the number of keys answered. */
     leat_code (*get_many)(leat_lookup *self, const leat_batch *keys, int32_t first, leat_lookup_result *result,
                           int32_t *done, leat_error *error);
-    /* Called on wakes and about once a second: takes over what jobs brought (refreshes, answers). *changed: keys that were
-     * missing may be there now. */
+    /* Called on wakes and about once a second: takes over what jobs brought (refreshes, answers). *changed: keys that
+     * were missing may be there now. */
     leat_code (*refresh)(leat_lookup *self, bool *changed, leat_error *error);
     void (*close)(leat_lookup *self); /* its jobs have ended before */
 } leat_lookup_vtable;

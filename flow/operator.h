@@ -1,10 +1,11 @@
 /* Operators: what a task is made of, and what they may ask of it.
  *
- * A task is a chain of operators; the head reads the task's inputs (or is a source), the tail writes its outputs. Exactly
- * one worker runs a subtask at a time, so an operator needs no locks; only leat_context_wake may be called by others.
+ * A task is a chain of operators; the head reads the task's inputs (or is a source), the tail writes its outputs.
+ * Exactly one worker runs a subtask at a time, so an operator needs no locks; only leat_context_wake may be called by
+ * others.
  *
- * Steps never block and are bounded: a call handles at most one batch and emits at most one. An operator that has more to
- * say returns LEAT_AGAIN and is resumed, when its output has room, before it sees anything new:
+ * Steps never block and are bounded: a call handles at most one batch and emits at most one. An operator that has more
+ * to say returns LEAT_AGAIN and is resumed, when its output has room, before it sees anything new:
  *
  *            process_batch / on_timer / on_wake / end_input
  *     READY ────────────────────────────────────────────────▶ LEAT_DONE: READY
@@ -41,8 +42,8 @@ typedef struct leat_operator_context leat_operator_context;
 /* One operator's part of a checkpoint, filled by its `snapshot` (and `snapshot_resume`). */
 typedef struct leat_operator_snapshot {
     int64_t checkpoint_id;
-    bool is_final;     /* taken after the end of all input: nothing comes after it */
-    leat_bytes state;  /* opaque; empty: none */
+    bool is_final;            /* taken after the end of all input: nothing comes after it */
+    leat_bytes state;         /* opaque; empty: none */
     leat_bytes *committables; /* of a two-phase sink: everything prepared and not yet confirmed */
     size_t committables_count, committables_capacity;
 } leat_operator_snapshot;
@@ -146,14 +147,17 @@ LEAT_CHECKED static inline leat_code leat_context_emit_watermark(leat_operator_c
     return context->host->emit_watermark(context, watermark_ms, error);
 }
 /* on_wake (and produce, snapshot_resume) will be called soon. Any thread; many wakes may become one call. */
-static inline void leat_context_wake(leat_operator_context *context) { context->host->wake(context); }
+static inline void leat_context_wake(leat_operator_context *context)
+{
+    context->host->wake(context);
+}
 /* One timer an operator, monotonic µs; INT64_MAX: none. Setting it again replaces it. */
 static inline void leat_context_set_timer(leat_operator_context *context, int64_t at_us)
 {
     context->host->set_timer(context, at_us);
 }
-/* Runs the job on an I/O thread; `done` is called there and usually ends with leat_context_wake. The subtask is not closed
- * before all its jobs are done. */
+/* Runs the job on an I/O thread; `done` is called there and usually ends with leat_context_wake. The subtask is not
+ * closed before all its jobs are done. */
 LEAT_CHECKED static inline leat_code leat_context_spawn(leat_operator_context *context, leat_job *job,
                                                         leat_error *error)
 {
@@ -166,8 +170,8 @@ LEAT_CHECKED static inline leat_code leat_context_send_event(leat_operator_conte
     return context->host->send_event(context, event, size, error);
 }
 /* The `collect` sink: rows to the job manager, borrowed. LEAT_LIMIT: the window is full, try after the next wake. */
-LEAT_CHECKED static inline leat_code leat_context_collect(leat_operator_context *context, leat_batch *batch, bool is_end,
-                                                          leat_error *error)
+LEAT_CHECKED static inline leat_code leat_context_collect(leat_operator_context *context, leat_batch *batch,
+                                                          bool is_end, leat_error *error)
 {
     return context->host->collect(context, batch, is_end, error);
 }

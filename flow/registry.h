@@ -63,8 +63,8 @@ typedef struct leat_committable {
 } leat_committable;
 
 /* Commits what a two-phase sink prepared: linear code in the job manager, called one at a time, in checkpoint order, on
- * I/O threads. Must be idempotent: after a restore the same checkpoint is committed again, and committables of an older,
- * already committed checkpoint come along. */
+ * I/O threads. Must be idempotent: after a restore the same checkpoint is committed again, and committables of an
+ * older, already committed checkpoint come along. */
 typedef struct leat_committer_vtable {
     leat_code (*commit)(leat_committer *self, int64_t checkpoint_id, const leat_committable *committables, size_t count,
                         leat_error *error);

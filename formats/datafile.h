@@ -1,6 +1,6 @@
-/* Columnar data files (Parquet; ORC and Avro later) behind one interface: memory and ranges, not files; one slice a step, so that
- * a subtask can encode and decode between other work. Implemented by modules that are opened on first use (formats/parquet: a
- * shared object around Apache Arrow's C++ library, the only C++ in the tree).
+/* Columnar data files (Parquet; ORC and Avro later) behind one interface: memory and ranges, not files; one slice a
+ * step, so that a subtask can encode and decode between other work. Implemented by modules that are opened on first use
+ * (formats/parquet: a shared object around Apache Arrow's C++ library, the only C++ in the tree).
  *
  * A writer or reader is used by one thread at a time. CPU work happens in the caller's thread. */
 #pragma once
@@ -16,19 +16,19 @@ typedef struct leat_datafile_reader leat_datafile_reader;
 /* Bounds of a column, for manifests and pruning. Values are as in leat_view / fixed layouts, copied. */
 typedef struct leat_column_stats {
     bool has_bounds;
-    int64_t null_count; /* -1: not known */
+    int64_t null_count;  /* -1: not known */
     leat_bytes min, max; /* fixed layouts: the value's bytes; text: the bytes, not truncated */
 } leat_column_stats;
 
 typedef struct leat_datafile_write_options {
-    const char *compression;   /* "zstd", "snappy", "lz4", "gzip", "none"; NULL: zstd */
-    int compression_level;     /* 0: the codec's default */
-    int64_t row_group_bytes;   /* 0: 128 MiB */
-    const int32_t *field_ids;  /* one a column; NULL: none */
+    const char *compression;  /* "zstd", "snappy", "lz4", "gzip", "none"; NULL: zstd */
+    int compression_level;    /* 0: the codec's default */
+    int64_t row_group_bytes;  /* 0: 128 MiB */
+    const int32_t *field_ids; /* one a column; NULL: none */
 } leat_datafile_write_options;
 
-/* Where a reader gets its bytes: from memory that the caller fetched. Called from step; must not block. Returns false when the
- * range is not there yet: step then says NEED, and the caller fetches leat_datafile_needed. */
+/* Where a reader gets its bytes: from memory that the caller fetched. Called from step; must not block. Returns false
+ * when the range is not there yet: step then says NEED, and the caller fetches leat_datafile_needed. */
 typedef struct leat_datafile_range {
     uint64_t offset, size;
 } leat_datafile_range;
@@ -54,8 +54,8 @@ LEAT_CHECKED leat_code leat_datafile_writer_finish(leat_datafile_writer *writer,
                                                    leat_error *error);
 void leat_datafile_writer_free(leat_datafile_writer *writer);
 
-/* `columns`: names of the file's columns that are wanted with the types they shall have (as the file's schema says them);
- * missing ones are LEAT_NOT_FOUND. `file_size` is known from the manifest. */
+/* `columns`: names of the file's columns that are wanted with the types they shall have (as the file's schema says
+ * them); missing ones are LEAT_NOT_FOUND. `file_size` is known from the manifest. */
 LEAT_CHECKED leat_code leat_datafile_reader_new(const char *format, uint64_t file_size, const leat_schema *columns,
                                                 leat_datafile_reader **out, leat_error *error);
 /* Bytes from `range.offset` on (copied or referenced until the reader is freed: the buffer is shared). */

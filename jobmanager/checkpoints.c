@@ -40,21 +40,24 @@ static void add_stats(leat_jm_job *job, int64_t checkpoint_id)
         memmove(&job->checkpoints[0], &job->checkpoints[1], (LEAT_JM_CHECKPOINTS_MAX - 1) * sizeof job->checkpoints[0]);
         job->checkpoints_count--;
     }
-    job->checkpoints[job->checkpoints_count++] = (leat_jm_checkpoint_stats){
-        .checkpoint_id = checkpoint_id, .triggered_ms = leat_jm_now_ms(job->jobmanager)};
+    job->checkpoints[job->checkpoints_count++] =
+        (leat_jm_checkpoint_stats){.checkpoint_id = checkpoint_id, .triggered_ms = leat_jm_now_ms(job->jobmanager)};
     job->counts.triggered++;
 }
 
 static void end_stats(leat_jm_job *job, int64_t checkpoint_id, leat_jm_checkpoint_status status, const char *failure)
 {
     leat_jm_checkpoint_stats *stats = find_stats(job, checkpoint_id);
-    if (status == LEAT_JM_CHECKPOINT_COMPLETED) job->counts.completed++;
-    else job->counts.failed++;
+    if (status == LEAT_JM_CHECKPOINT_COMPLETED)
+        job->counts.completed++;
+    else
+        job->counts.failed++;
     if (!stats) return;
     stats->status = status;
     stats->failure = failure;
     stats->ended_ms = leat_jm_now_ms(job->jobmanager);
-    if (status == LEAT_JM_CHECKPOINT_COMPLETED) stats->path = leat_format("%s/chk-%" PRId64, job->checkpoint_dir, checkpoint_id);
+    if (status == LEAT_JM_CHECKPOINT_COMPLETED)
+        stats->path = leat_format("%s/chk-%" PRId64, job->checkpoint_dir, checkpoint_id);
 }
 
 /* --- pending --- */
@@ -62,7 +65,8 @@ static void end_stats(leat_jm_job *job, int64_t checkpoint_id, leat_jm_checkpoin
 static leat_jm_pending *find_pending(leat_jm_job *job, int64_t checkpoint_id)
 {
     leat_jm_pending *pending = job->pending;
-    while (pending && pending->checkpoint_id != checkpoint_id) pending = pending->next;
+    while (pending && pending->checkpoint_id != checkpoint_id)
+        pending = pending->next;
     return pending;
 }
 
@@ -88,8 +92,8 @@ static leat_jm_pending *add_pending(leat_jm_job *job, int64_t checkpoint_id)
     leat_jm_pending *pending = leat_calloc(1, sizeof *pending);
     if (!pending) return NULL;
     pending->checkpoint_id = checkpoint_id;
-    pending->metadata = leat_metadata_new(job->graph, job->id, checkpoint_id, leat_jm_now_ms(job->jobmanager),
-                                          job->commit_user);
+    pending->metadata =
+        leat_metadata_new(job->graph, job->id, checkpoint_id, leat_jm_now_ms(job->jobmanager), job->commit_user);
     if (!pending->metadata) {
         leat_free(pending);
         return NULL;
@@ -104,7 +108,8 @@ static leat_jm_pending *add_pending(leat_jm_job *job, int64_t checkpoint_id)
 leat_code leat_jm_checkpoints_start(leat_jm_job *job, leat_error *error)
 {
     leat_coordinator_options options = {
-        .interval_ms = job->has_checkpoints ? leat_config_duration_ms(&job->config, LEAT_OPTION_CHECKPOINT_INTERVAL) : 0,
+        .interval_ms =
+            job->has_checkpoints ? leat_config_duration_ms(&job->config, LEAT_OPTION_CHECKPOINT_INTERVAL) : 0,
         .timeout_ms = leat_config_duration_ms(&job->config, LEAT_OPTION_CHECKPOINT_TIMEOUT),
         .min_pause_ms = leat_config_duration_ms(&job->config, LEAT_OPTION_CHECKPOINT_MIN_PAUSE),
         .concurrent_max = (int32_t)leat_config_int(&job->config, LEAT_OPTION_CHECKPOINT_MAX_CONCURRENT),
@@ -134,7 +139,8 @@ void leat_jm_checkpoints_stop(leat_jm_job *job)
         end_stats(job, effects.list[i].checkpoint_id, LEAT_JM_CHECKPOINT_FAILED, effects.list[i].reason);
     }
     leat_coordinator_done(&job->coordinator);
-    while (job->pending) drop_pending(job, job->pending->checkpoint_id);
+    while (job->pending)
+        drop_pending(job, job->pending->checkpoint_id);
 }
 
 void leat_jm_checkpoints_free(leat_jm_job *job)
@@ -142,7 +148,8 @@ void leat_jm_checkpoints_free(leat_jm_job *job)
     leat_jm_checkpoints_stop(job);
     leat_metadata_free(job->completed);
     leat_metadata_free(job->committing);
-    for (int32_t i = 0; i < job->checkpoints_count; i++) leat_free(job->checkpoints[i].path);
+    for (int32_t i = 0; i < job->checkpoints_count; i++)
+        leat_free(job->checkpoints[i].path);
     leat_free(job->retained);
 }
 
@@ -190,13 +197,15 @@ static void fail_no_memory(leat_jm_job *job)
 static void on_end_ack(leat_jm_job *job, leat_jm_pending *pending)
 {
     size_t arrived = 0;
-    for (size_t v = 0; v < pending->metadata->n_vertices; v++) arrived += pending->metadata->vertices[v]->n_subtasks;
+    for (size_t v = 0; v < pending->metadata->n_vertices; v++)
+        arrived += pending->metadata->vertices[v]->n_subtasks;
     if (arrived < (size_t)job->tasks_count || job->committing) return;
     job->committing = pending->metadata;
     pending->metadata = NULL;
     drop_pending(job, INT64_MAX);
     leat_error error = {0};
-    if (leat_jm_commit(job, job->committing, &error) != LEAT_OK) leat_jm_on_committed(job, INT64_MAX, error.code, &error);
+    if (leat_jm_commit(job, job->committing, &error) != LEAT_OK)
+        leat_jm_on_committed(job, INT64_MAX, error.code, &error);
 }
 
 void leat_jm_on_ack(leat_jobmanager *self, const Leat__Pb__CheckpointAck *message)
@@ -229,7 +238,8 @@ void leat_jm_on_ack(leat_jobmanager *self, const Leat__Pb__CheckpointAck *messag
         }
     }
     leat_coordinator_effects effects = {0};
-    (void)leat_coordinator_on_ack(&job->coordinator, (int64_t)message->checkpoint, number, leat_jm_now_ms(self), &effects);
+    (void)leat_coordinator_on_ack(&job->coordinator, (int64_t)message->checkpoint, number, leat_jm_now_ms(self),
+                                  &effects);
     carry_out(job, &effects);
 }
 
@@ -273,8 +283,10 @@ static void begin(leat_jm_job *job, int64_t checkpoint_id)
         return;
     }
     pending->enumerators_due = job->enumerators_count;
-    if (job->enumerators_count == 0) tell_begun(job, checkpoint_id, true);
-    else leat_jm_enumerators_snapshot(job, checkpoint_id);
+    if (job->enumerators_count == 0)
+        tell_begun(job, checkpoint_id, true);
+    else
+        leat_jm_enumerators_snapshot(job, checkpoint_id);
 }
 
 /* Finished tasks can't answer: their last word counts again. */
@@ -366,7 +378,8 @@ static leat_code start_store(leat_jm_job *job, leat_jm_pending *pending, leat_er
     store->attempt = job->attempt;
     store->checkpoint_id = pending->checkpoint_id;
     store->path = leat_format("%s/chk-%" PRId64 "/_metadata", job->checkpoint_dir, pending->checkpoint_id);
-    leat_code code = store->path ? leat_metadata_pack(pending->metadata, &store->packed, error) : leat_fail_no_memory(error);
+    leat_code code =
+        store->path ? leat_metadata_pack(pending->metadata, &store->packed, error) : leat_fail_no_memory(error);
     job->io_running++;
     if (code == LEAT_OK) code = leat_env_spawn(job->jobmanager->env, &store->job, error);
     if (code != LEAT_OK) {
@@ -406,7 +419,8 @@ static void complete(leat_jm_job *job, int64_t checkpoint_id)
 
 static void abort_checkpoint(leat_jm_job *job, int64_t checkpoint_id, const char *reason)
 {
-    leat_log(LEAT_LOG_INFO, "checkpoint", "job %s: checkpoint %" PRId64 " aborted: %s", job->id_text, checkpoint_id, reason);
+    leat_log(LEAT_LOG_INFO, "checkpoint", "job %s: checkpoint %" PRId64 " aborted: %s", job->id_text, checkpoint_id,
+             reason);
     end_stats(job, checkpoint_id, LEAT_JM_CHECKPOINT_FAILED, reason);
     drop_pending(job, checkpoint_id);
     leat_jm_enumerators_open_gates(job, checkpoint_id);
@@ -444,7 +458,8 @@ static void carry_out(leat_jm_job *job, const leat_coordinator_effects *effects)
 
 static void retain(leat_jm_job *job, int64_t checkpoint_id)
 {
-    if (leat_grow(&job->retained, &job->retained_capacity, job->retained_count + 1, sizeof *job->retained, NULL) == LEAT_OK) {
+    if (leat_grow(&job->retained, &job->retained_capacity, job->retained_count + 1, sizeof *job->retained, NULL) ==
+        LEAT_OK) {
         job->retained[job->retained_count++] = checkpoint_id;
     }
     int64_t kept = leat_config_int(&job->config, LEAT_OPTION_CHECKPOINT_RETAINED);
@@ -473,7 +488,8 @@ void leat_jm_on_committed(leat_jm_job *job, int64_t checkpoint_id, leat_code cod
     Leat__Pb__CheckpointMetadata *metadata = job->committing;
     job->committing = NULL;
     if (code != LEAT_OK) {
-        /* The checkpoint holds what can't be committed, so a restart begins at the one before it, whose commit is done. */
+        /* The checkpoint holds what can't be committed, so a restart begins at the one before it, whose commit is done.
+         */
         if (job->has_checkpoints) {
             end_stats(job, checkpoint_id, LEAT_JM_CHECKPOINT_FAILED, "Its commit failed.");
             leat_metadata_remove_later(job->jobmanager->env, job->checkpoint_dir, checkpoint_id);
@@ -516,7 +532,8 @@ leat_code leat_jm_fill_restored(leat_jm_job *job, Leat__Pb__Deploy *deploy, leat
     deploy->restored_checkpoint = metadata->checkpoint;
     size_t count = 0;
     for (size_t v = 0; v < metadata->n_vertices; v++) {
-        for (size_t s = 0; s < metadata->vertices[v]->n_subtasks; s++) count += metadata->vertices[v]->subtasks[s]->n_operators;
+        for (size_t s = 0; s < metadata->vertices[v]->n_subtasks; s++)
+            count += metadata->vertices[v]->subtasks[s]->n_operators;
     }
     Leat__Pb__RestoredPart *parts = leat_calloc(count, sizeof *parts);
     deploy->restored = leat_calloc(count, sizeof *deploy->restored);

@@ -118,7 +118,8 @@ void leat_jm_on_heartbeat(leat_jobmanager *self, const char *from, const Leat__P
     self->taskmanagers[index].memory_bytes = message->memory_bytes;
     for (size_t j = 0; j < message->n_jobs; j++) {
         const Leat__Pb__JobMetrics *metrics = message->jobs[j];
-        leat_jm_job *job = metrics->job.len == LEAT_JM_JOB_ID_BYTES ? leat_jobmanager_find(self, metrics->job.data) : NULL;
+        leat_jm_job *job =
+            metrics->job.len == LEAT_JM_JOB_ID_BYTES ? leat_jobmanager_find(self, metrics->job.data) : NULL;
         if (!job || metrics->attempt != job->attempt) continue;
         for (size_t i = 0; i < metrics->n_subtasks; i++) {
             leat_jm_task *task = leat_jm_find_task(job, metrics->subtasks[i]->vertex, metrics->subtasks[i]->subtask);
@@ -181,8 +182,10 @@ static int32_t choose(const leat_jm_job *job, const int32_t *used_here, bool spr
             best = (int32_t)i;
         } else if (spread) {
             const leat_jm_taskmanager *current = &self->taskmanagers[best];
-            int32_t free_here = candidate->slots - candidate->slots_used, free_best = current->slots - current->slots_used;
-            bool is_better = used_here[i] < used_here[best] || (used_here[i] == used_here[best] && free_here > free_best);
+            int32_t free_here = candidate->slots - candidate->slots_used,
+                    free_best = current->slots - current->slots_used;
+            bool is_better =
+                used_here[i] < used_here[best] || (used_here[i] == used_here[best] && free_here > free_best);
             if (is_better) best = (int32_t)i;
         }
     }
@@ -217,7 +220,8 @@ leat_code leat_jm_place(leat_jm_job *job, bool *placed, leat_error *error)
     *placed = false;
     int32_t needed = 1, alive = 0;
     for (size_t i = 0; i < job->graph->n_vertices; i++) {
-        if ((int32_t)job->graph->vertices[i]->parallelism > needed) needed = (int32_t)job->graph->vertices[i]->parallelism;
+        if ((int32_t)job->graph->vertices[i]->parallelism > needed)
+            needed = (int32_t)job->graph->vertices[i]->parallelism;
     }
     bool spread = strcasecmp(leat_config_string(self->config, LEAT_OPTION_LOAD_BALANCE), "SLOTS") == 0;
     for (size_t i = 0; i < self->taskmanagers_count; i++) {

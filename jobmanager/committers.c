@@ -5,8 +5,8 @@
 #include "common/memory.h"
 #include "jobmanager/internal.h"
 
-/* One commit at a time a job, in checkpoint order: the coordinator stores a checkpoint only when no older one is pending, and
- * checkpoints.c starts a commit only when the one before has ended. */
+/* One commit at a time a job, in checkpoint order: the coordinator stores a checkpoint only when no older one is
+ * pending, and checkpoints.c starts a commit only when the one before has ended. */
 
 struct leat_jm_committer {
     int32_t vertex;
@@ -29,11 +29,11 @@ static size_t collect(const Leat__Pb__CheckpointMetadata *metadata, int32_t vert
     for (size_t s = 0; s < part->n_subtasks; s++) {
         const Leat__Pb__SubtaskSnapshot *subtask = part->subtasks[s];
         for (size_t o = 0; o < subtask->n_operators; o++) {
-            const Leat__Pb__OperatorSnapshot *operator = subtask->operators[o];
+            const Leat__Pb__OperatorSnapshot *operator= subtask->operators[o];
             for (size_t c = 0; c < operator->n_committables; c++, count++) {
                 if (!out) continue;
-                out[count] = (leat_committable){vertex, (int32_t)subtask->subtask, operator->committables[c].data,
-                                                operator->committables[c].len};
+                out[count] = (leat_committable){
+                    vertex, (int32_t)subtask->subtask, operator->committables[c].data, operator->committables[c].len };
             }
         }
     }
@@ -55,11 +55,12 @@ static leat_code commit_vertex(commit_job *commit, leat_jm_committer *self, leat
     leat_committable *committables = leat_calloc(count, sizeof *committables);
     if (!committables) return leat_fail_no_memory(error);
     (void)collect(commit->metadata, self->vertex, committables);
-    leat_code code = self->committer->vtable->commit(self->committer, (int64_t)commit->metadata->checkpoint, committables,
-                                                     count, error);
+    leat_code code = self->committer->vtable->commit(self->committer, (int64_t)commit->metadata->checkpoint,
+                                                     committables, count, error);
     leat_free(committables);
-    return code == LEAT_OK ? code : leat_fail_in(error, code, "commit checkpoint %" PRIu64 " of %s",
-                                                 commit->metadata->checkpoint, vertex->name);
+    return code == LEAT_OK ? code
+                           : leat_fail_in(error, code, "commit checkpoint %" PRIu64 " of %s",
+                                          commit->metadata->checkpoint, vertex->name);
 }
 
 enum { RETRIES_MAX = 5, RETRY_MS = 200 };

@@ -9,8 +9,8 @@ enum { CONTROL_VERSION = 1, CONTROL_BYTES_MAX = 64 << 20 };
 
 const char *leat_job_state_name(leat_job_state state)
 {
-    static const char *const names[] = {"CREATED", "INITIALIZING", "RUNNING", "RESTARTING", "FAILING", "CANCELLING",
-                                        "FINISHED", "FAILED", "CANCELED"};
+    static const char *const names[] = {"CREATED",    "INITIALIZING", "RUNNING", "RESTARTING", "FAILING",
+                                        "CANCELLING", "FINISHED",     "FAILED",  "CANCELED"};
     return names[state];
 }
 
@@ -46,7 +46,8 @@ void leat_jobmanager_done(leat_jobmanager *self)
         leat_jm_job_free(job);
         job = next;
     }
-    for (size_t i = 0; i < self->taskmanagers_count; i++) free_taskmanager(&self->taskmanagers[i]);
+    for (size_t i = 0; i < self->taskmanagers_count; i++)
+        free_taskmanager(&self->taskmanagers[i]);
     leat_free(self->taskmanagers);
     pthread_mutex_destroy(&self->inbox_lock);
 }
@@ -89,7 +90,8 @@ void leat_jm_send_job(leat_jm_job *job, Leat__Pb__Envelope *envelope)
     leat_jobmanager *self = job->jobmanager;
     for (size_t i = 0; i < self->taskmanagers_count; i++) {
         bool is_part = false;
-        for (int32_t t = 0; t < job->tasks_count && !is_part; t++) is_part = job->tasks[t].taskmanager == (int32_t)i;
+        for (int32_t t = 0; t < job->tasks_count && !is_part; t++)
+            is_part = job->tasks[t].taskmanager == (int32_t)i;
         if (is_part) leat_jm_send(self, (int32_t)i, envelope);
     }
 }
@@ -119,14 +121,16 @@ void leat_jm_set_state(leat_jm_job *job, leat_job_state state)
 leat_jm_job *leat_jobmanager_find(leat_jobmanager *self, const uint8_t *job_id)
 {
     leat_jm_job *job = self->jobs;
-    while (job && memcmp(job->id, job_id, LEAT_JM_JOB_ID_BYTES) != 0) job = job->next;
+    while (job && memcmp(job->id, job_id, LEAT_JM_JOB_ID_BYTES) != 0)
+        job = job->next;
     return job;
 }
 
 leat_jm_job *leat_jobmanager_find_text(leat_jobmanager *self, const char *job_id)
 {
     leat_jm_job *job = self->jobs;
-    while (job && strcmp(job->id_text, job_id) != 0) job = job->next;
+    while (job && strcmp(job->id_text, job_id) != 0)
+        job = job->next;
     return job;
 }
 
@@ -188,7 +192,8 @@ static void dispatch(leat_jobmanager *self, const char *from, const Leat__Pb__En
     case LEAT__PB__ENVELOPE__BODY_SOURCE_BARRIER: leat_jm_on_source_barrier(self, envelope->source_barrier); break;
     case LEAT__PB__ENVELOPE__BODY_SOURCE_EVENT: leat_jm_on_source_event(self, envelope->source_event); break;
     case LEAT__PB__ENVELOPE__BODY_COLLECT_ROWS: on_collect_rows(self, envelope->collect_rows); break;
-    default: leat_log(LEAT_LOG_WARN, "jobmanager", "message of unknown kind %d from %s", (int)envelope->body_case, from);
+    default:
+        leat_log(LEAT_LOG_WARN, "jobmanager", "message of unknown kind %d from %s", (int)envelope->body_case, from);
     }
 }
 

@@ -5,10 +5,18 @@
 #include "common/memory.h"
 #include "jobmanager/internal.h"
 
-/* An enumerator's functions run one at a time on I/O threads. The loop queues calls; a call collects what the enumerator
- * says (assignments, events, timers) and brings it back through the inbox, where the gates are. */
+/* An enumerator's functions run one at a time on I/O threads. The loop queues calls; a call collects what the
+ * enumerator says (assignments, events, timers) and brings it back through the inbox, where the gates are. */
 
-typedef enum call_kind { CALL_START, CALL_REQUEST, CALL_EVENT, CALL_POLL, CALL_SNAPSHOT, CALL_COMPLETE, CALL_CLOSE } call_kind;
+typedef enum call_kind {
+    CALL_START,
+    CALL_REQUEST,
+    CALL_EVENT,
+    CALL_POLL,
+    CALL_SNAPSHOT,
+    CALL_COMPLETE,
+    CALL_CLOSE
+} call_kind;
 
 typedef struct saying {
     struct saying *next;
@@ -44,11 +52,11 @@ struct leat_jm_enumerator {
     uint32_t attempt;
     leat_enumerator *enumerator; /* touched by the running call only */
     bool is_stopping, has_ended, is_running;
-    call *first, **last;  /* calls to come */
-    call *current;        /* whose sayings are being collected */
-    gate *gates;          /* one a subtask */
-    /* Checkpoints to cut once every reader has cut the one before: else a split assigned between the two cuts would be held
-     * behind the second barrier while the second snapshot takes it for delivered. */
+    call *first, **last; /* calls to come */
+    call *current;       /* whose sayings are being collected */
+    gate *gates;         /* one a subtask */
+    /* Checkpoints to cut once every reader has cut the one before: else a split assigned between the two cuts would be
+     * held behind the second barrier while the second snapshot takes it for delivered. */
     int64_t waiting[LEAT_COORDINATOR_PENDING_MAX];
     int waiting_count;
     bool is_cutting;
@@ -267,7 +275,8 @@ static void on_call_done(leat_jobmanager *manager, leat_jm_message *message)
             for (int32_t i = 0; current->code == LEAT_OK && i < self->context.parallelism; i++) {
                 self->gates[i].checkpoint_id = current->number;
             }
-            leat_jm_on_enumerator_snapshot(job, current->number, self->vertex, current->code == LEAT_OK, &current->data);
+            leat_jm_on_enumerator_snapshot(job, current->number, self->vertex, current->code == LEAT_OK,
+                                           &current->data);
         }
         if (current->code != LEAT_OK) leat_jm_fail(job, "split enumerator", &current->error);
     }
@@ -295,7 +304,8 @@ static leat_code start_one(leat_jm_job *job, int32_t vertex, leat_jm_enumerator 
     self->last = &self->first;
     self->gates = leat_calloc((size_t)parallelism, sizeof *self->gates);
     if (!self->gates) return leat_fail_no_memory(error);
-    for (int32_t i = 0; i < parallelism; i++) self->gates[i].held_last = &self->gates[i].held;
+    for (int32_t i = 0; i < parallelism; i++)
+        self->gates[i].held_last = &self->gates[i].held;
     const Leat__Pb__VertexSnapshot *restored = leat_jm_restored_vertex(job, vertex);
     leat_bytes state = {0};
     bool has_state = restored && restored->has_enumerator;
@@ -414,7 +424,8 @@ void leat_jm_enumerators_open_gates(leat_jm_job *job, int64_t checkpoint_id)
         leat_jm_enumerator *self = &job->enumerators[i];
         for (int w = 0; w < self->waiting_count; w++) {
             if (self->waiting[w] != checkpoint_id) continue;
-            memmove(&self->waiting[w], &self->waiting[w + 1], (size_t)(--self->waiting_count - w) * sizeof self->waiting[0]);
+            memmove(&self->waiting[w], &self->waiting[w + 1],
+                    (size_t)(--self->waiting_count - w) * sizeof self->waiting[0]);
             break;
         }
         for (int32_t g = 0; g < self->context.parallelism; g++) {
@@ -438,7 +449,8 @@ static leat_jm_enumerator *find_enumerator(leat_jobmanager *manager, ProtobufCBi
 
 void leat_jm_on_source_event(leat_jobmanager *manager, const Leat__Pb__SourceEvent *message)
 {
-    leat_jm_enumerator *self = find_enumerator(manager, message->job, message->attempt, message->vertex, message->subtask);
+    leat_jm_enumerator *self =
+        find_enumerator(manager, message->job, message->attempt, message->vertex, message->subtask);
     if (!self) return;
     leat_bytes event = {0};
     if (message->has_event) leat_bytes_put(&event, message->event.data, message->event.len);
@@ -448,9 +460,11 @@ void leat_jm_on_source_event(leat_jobmanager *manager, const Leat__Pb__SourceEve
 
 void leat_jm_on_source_barrier(leat_jobmanager *manager, const Leat__Pb__SourceBarrier *message)
 {
-    leat_jm_enumerator *self = find_enumerator(manager, message->job, message->attempt, message->vertex, message->subtask);
+    leat_jm_enumerator *self =
+        find_enumerator(manager, message->job, message->attempt, message->vertex, message->subtask);
     if (!self) return;
-    if ((int64_t)message->checkpoint >= self->gates[message->subtask].checkpoint_id) open_gate(self, (int32_t)message->subtask);
+    if ((int64_t)message->checkpoint >= self->gates[message->subtask].checkpoint_id)
+        open_gate(self, (int32_t)message->subtask);
 }
 
 void leat_jm_enumerators_tick(leat_jm_job *job, int64_t now_ms, int64_t *next_ms)

@@ -12,13 +12,14 @@
 static leat_code make_tasks(leat_jm_job *job, leat_error *error)
 {
     int32_t count = 0;
-    for (size_t v = 0; v < job->graph->n_vertices; v++) count += (int32_t)job->graph->vertices[v]->parallelism;
+    for (size_t v = 0; v < job->graph->n_vertices; v++)
+        count += (int32_t)job->graph->vertices[v]->parallelism;
     job->tasks = leat_calloc((size_t)count, sizeof *job->tasks);
     if (!job->tasks) return leat_fail_no_memory(error);
     for (size_t v = 0; v < job->graph->n_vertices; v++) {
         for (uint32_t s = 0; s < job->graph->vertices[v]->parallelism; s++) {
-            job->tasks[job->tasks_count++] = (leat_jm_task){.vertex = (int32_t)v, .subtask = (int32_t)s, .taskmanager = -1,
-                                                            .watermark_ms = INT64_MIN};
+            job->tasks[job->tasks_count++] = (leat_jm_task){
+                .vertex = (int32_t)v, .subtask = (int32_t)s, .taskmanager = -1, .watermark_ms = INT64_MIN};
         }
     }
     return LEAT_OK;
@@ -41,7 +42,7 @@ static leat_code read_config(leat_jm_job *job, leat_error *error)
     const char *dir = leat_config_string(&job->config, LEAT_OPTION_CHECKPOINT_DIR);
     job->checkpoint_dir = !job->has_checkpoints ? leat_strdup("")
                           : dir[0]              ? leat_format("%s/%s", dir, job->id_text)
-                                   : leat_format("%s/checkpoints/%s", self->cluster_dir, job->id_text);
+                                                : leat_format("%s/checkpoints/%s", self->cluster_dir, job->id_text);
     return job->checkpoint_dir ? LEAT_OK : leat_fail_no_memory(error);
 }
 
@@ -50,10 +51,12 @@ static leat_code fill_job(leat_jm_job *job, const uint8_t *job_id, leat_error *e
     leat_env *env = job->jobmanager->env;
     uint64_t random[2] = {leat_env_random(env), leat_env_random(env)};
     memcpy(job->id, job_id ? job_id : (const uint8_t *)random, sizeof job->id);
-    for (int i = 0; i < LEAT_JM_JOB_ID_BYTES; i++) snprintf(job->id_text + 2 * i, 3, "%02x", job->id[i]);
+    for (int i = 0; i < LEAT_JM_JOB_ID_BYTES; i++)
+        snprintf(job->id_text + 2 * i, 3, "%02x", job->id[i]);
     leat_env_uuid(env, job->commit_user);
     job->graph = leat__pb__job_graph__unpack(NULL, job->graph_bytes.size, job->graph_bytes.data);
-    if (!job->graph || job->graph->n_vertices == 0) return leat_fail(error, LEAT_CORRUPT, "the job graph does not parse");
+    if (!job->graph || job->graph->n_vertices == 0)
+        return leat_fail(error, LEAT_CORRUPT, "the job graph does not parse");
     LEAT_TRY(make_tasks(job, error));
     return read_config(job, error);
 }
@@ -307,8 +310,8 @@ static bool is_permanent(leat_code code)
 void leat_jm_fail(leat_jm_job *job, const char *task, const leat_error *error)
 {
     if (leat_job_state_is_terminal(job->state)) return;
-    bool is_ending = job->state == LEAT_JOB_RESTARTING || job->state == LEAT_JOB_FAILING ||
-                     job->state == LEAT_JOB_CANCELLING;
+    bool is_ending =
+        job->state == LEAT_JOB_RESTARTING || job->state == LEAT_JOB_FAILING || job->state == LEAT_JOB_CANCELLING;
     if (!is_ending) {
         leat_log(LEAT_LOG_WARN, "jobmanager", "job %s (%s), attempt %u, failed: %s: %s", job->id_text, job->graph->name,
                  job->attempt, task, error->text);
@@ -328,7 +331,8 @@ void leat_jm_check_ended(leat_jm_job *job)
     if (leat_job_state_is_terminal(job->state) || !all_tasks(job, task_is_over)) return;
     if (job->slots_count == 0) return; /* nothing was deployed, or it was handled already */
     bool is_success = all_tasks(job, task_is_finished) && job->state == LEAT_JOB_RUNNING;
-    /* A commit under way must come to its end first: restore commits before it restores, and a job's end means "visible". */
+    /* A commit under way must come to its end first: restore commits before it restores, and a job's end means
+     * "visible". */
     if (leat_jm_committers_are_busy(job) || job->io_running > 0) return;
     if (!leat_jm_enumerators_have_ended(job)) {
         leat_jm_enumerators_stop(job);
@@ -381,7 +385,8 @@ void leat_jm_on_task_state(leat_jobmanager *self, const Leat__Pb__TaskStateChang
         return;
     }
     if (job->state == LEAT_JOB_INITIALIZING && all_tasks(job, task_is_running)) start_running(job);
-    if (job->state == LEAT_JOB_RUNNING && task->is_at_end && all_tasks(job, task_is_at_end)) leat_jm_checkpoints_request(job);
+    if (job->state == LEAT_JOB_RUNNING && task->is_at_end && all_tasks(job, task_is_at_end))
+        leat_jm_checkpoints_request(job);
     leat_jm_check_ended(job);
     leat_jm_changed(job);
 }

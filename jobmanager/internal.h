@@ -40,10 +40,12 @@ void leat_jm_checkpoints_request(leat_jm_job *job);
 void leat_jm_on_ack(leat_jobmanager *self, const Leat__Pb__CheckpointAck *message);
 void leat_jm_on_decline(leat_jobmanager *self, const Leat__Pb__CheckpointDecline *message);
 /* An enumerator's part of a checkpoint (taken). */
-void leat_jm_on_enumerator_snapshot(leat_jm_job *job, int64_t checkpoint_id, int32_t vertex, bool ok, leat_bytes *state);
+void leat_jm_on_enumerator_snapshot(leat_jm_job *job, int64_t checkpoint_id, int32_t vertex, bool ok,
+                                    leat_bytes *state);
 void leat_jm_on_committed(leat_jm_job *job, int64_t checkpoint_id, leat_code code, const leat_error *error);
 void leat_jm_checkpoints_free(leat_jm_job *job);
-/* The parts that a vertex gets on restore, into the Deploy message's arrays (allocated; freed by leat_jm_free_restored). */
+/* The parts that a vertex gets on restore, into the Deploy message's arrays (allocated; freed by
+ * leat_jm_free_restored). */
 LEAT_CHECKED leat_code leat_jm_fill_restored(leat_jm_job *job, Leat__Pb__Deploy *deploy, leat_error *error);
 void leat_jm_free_restored(Leat__Pb__Deploy *deploy);
 const Leat__Pb__VertexSnapshot *leat_jm_restored_vertex(const leat_jm_job *job, int32_t vertex);
@@ -62,6 +64,7 @@ void leat_jm_enumerators_tick(leat_jm_job *job, int64_t now_ms, int64_t *next_ms
 
 /* --- committers.c --- */
 /* Commits the metadata's committables with every committer of the job, in order; ends in leat_jm_on_committed. */
-LEAT_CHECKED leat_code leat_jm_commit(leat_jm_job *job, const Leat__Pb__CheckpointMetadata *metadata, leat_error *error);
+LEAT_CHECKED leat_code leat_jm_commit(leat_jm_job *job, const Leat__Pb__CheckpointMetadata *metadata,
+                                      leat_error *error);
 bool leat_jm_committers_are_busy(const leat_jm_job *job);
 void leat_jm_committers_free(leat_jm_job *job);

@@ -1,8 +1,9 @@
-/* The job manager without its threads and sockets: task managers, slots, jobs, their attempts, checkpoints, enumerators and
- * committers. Production gives it a ZeroMQ transport and a loop (net.c); tests/sim a simulated network and clock.
+/* The job manager without its threads and sockets: task managers, slots, jobs, their attempts, checkpoints, enumerators
+ * and committers. Production gives it a ZeroMQ transport and a loop (net.c); tests/sim a simulated network and clock.
  *
- * One thread owns all of it and calls every function here, except leat_jobmanager_post, which any thread may call. Nothing
- * here blocks: what must (storage, enumerators, commits) runs as jobs of the env, and comes back through the inbox. */
+ * One thread owns all of it and calls every function here, except leat_jobmanager_post, which any thread may call.
+ * Nothing here blocks: what must (storage, enumerators, commits) runs as jobs of the env, and comes back through the
+ * inbox. */
 #pragma once
 
 #include <pthread.h>
@@ -46,7 +47,7 @@ typedef struct leat_jm_taskmanager {
 
 /* Flink's job states. */
 typedef enum leat_job_state {
-    LEAT_JOB_CREATED, /* waits for slots */
+    LEAT_JOB_CREATED,      /* waits for slots */
     LEAT_JOB_INITIALIZING, /* deploying */
     LEAT_JOB_RUNNING,
     LEAT_JOB_RESTARTING, /* tasks are being ended, or the pause before the next attempt */
@@ -58,7 +59,10 @@ typedef enum leat_job_state {
 } leat_job_state;
 
 const char *leat_job_state_name(leat_job_state state);
-static inline bool leat_job_state_is_terminal(leat_job_state state) { return state >= LEAT_JOB_FINISHED; }
+static inline bool leat_job_state_is_terminal(leat_job_state state)
+{
+    return state >= LEAT_JOB_FINISHED;
+}
 
 typedef struct leat_jm_task {
     int32_t vertex, subtask;
@@ -71,7 +75,7 @@ typedef struct leat_jm_task {
     int64_t watermark_ms;
     double busy_ratio, backpressured_ratio; /* of the time between the last two heartbeats */
     int64_t measured_ms;
-    leat_config gauges; /* name → number as text */
+    leat_config gauges;                        /* name → number as text */
     Leat__Pb__SubtaskSnapshot *final_snapshot; /* of a finished task: goes into later checkpoints */
 } leat_jm_task;
 

@@ -13,8 +13,8 @@
 enum { METADATA_VERSION = 1, JOB_ID_BYTES = 16, METADATA_BYTES_MAX = 256 << 20 };
 static const char metadata_magic[8] = {'L', 'E', 'A', 'T', 'C', 'H', 'K', '1'};
 
-/* Filling a whole message by hand, one allocation a field, is what protobuf-c's parser does; so messages are copied by packing
- * them and parsing the bytes again. */
+/* Filling a whole message by hand, one allocation a field, is what protobuf-c's parser does; so messages are copied by
+ * packing them and parsing the bytes again. */
 static Leat__Pb__SubtaskSnapshot *copy_subtask(const Leat__Pb__SubtaskSnapshot *from)
 {
     size_t size = leat__pb__subtask_snapshot__get_packed_size(from);
@@ -94,7 +94,8 @@ bool leat_metadata_add_subtask(Leat__Pb__CheckpointMetadata *metadata, uint32_t 
     return true;
 }
 
-bool leat_metadata_add(Leat__Pb__CheckpointMetadata *metadata, const Leat__Pb__CheckpointAck *ack, uint64_t *state_bytes)
+bool leat_metadata_add(Leat__Pb__CheckpointMetadata *metadata, const Leat__Pb__CheckpointAck *ack,
+                       uint64_t *state_bytes)
 {
     Leat__Pb__SubtaskSnapshot draft = LEAT__PB__SUBTASK_SNAPSHOT__INIT;
     draft.subtask = ack->subtask;
@@ -158,8 +159,10 @@ leat_code leat_metadata_load(leat_storage *storage, const char *path, Leat__Pb__
         is_whole = is_whole && checksum == XXH3_64bits(bytes.data, bytes.size - tail);
         Leat__Pb__CheckpointMetadata *read =
             is_whole ? leat__pb__checkpoint_metadata__unpack(NULL, bytes.size - tail, bytes.data) : NULL;
-        if (!read) code = leat_fail(error, LEAT_CORRUPT, "%s is not a whole checkpoint (%zu bytes)", path, bytes.size);
-        else *out = read;
+        if (!read)
+            code = leat_fail(error, LEAT_CORRUPT, "%s is not a whole checkpoint (%zu bytes)", path, bytes.size);
+        else
+            *out = read;
     }
     leat_bytes_done(&bytes);
     return code;
@@ -196,5 +199,6 @@ void leat_metadata_remove_later(leat_env *env, const char *dir, int64_t checkpoi
     }
     leat_free(folder);
     leat_free(removal);
-    leat_log(LEAT_LOG_WARN, "checkpoint", "checkpoint %" PRId64 " below %s stays: no memory or a full queue", checkpoint_id, dir);
+    leat_log(LEAT_LOG_WARN, "checkpoint", "checkpoint %" PRId64 " below %s stays: no memory or a full queue",
+             checkpoint_id, dir);
 }

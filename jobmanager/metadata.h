@@ -1,5 +1,5 @@
-/* Checkpoint metadata: filling, packing, storing, reading. The protobuf objects are allocated by leat_alloc's malloc, so
- * that protobuf-c's own free works on them. */
+/* Checkpoint metadata: filling, packing, storing, reading. The protobuf objects are allocated by leat_alloc's malloc,
+ * so that protobuf-c's own free works on them. */
 #pragma once
 
 #include "common/bytes.h"
@@ -13,8 +13,10 @@
 Leat__Pb__CheckpointMetadata *leat_metadata_new(const Leat__Pb__JobGraph *graph, const uint8_t *job_id,
                                                 int64_t checkpoint_id, int64_t now_ms, const char *commit_user);
 void leat_metadata_free(Leat__Pb__CheckpointMetadata *metadata); /* NULL is fine */
-/* Copies the acknowledgement in (a repeated one replaces the first). False: no memory, or a vertex that is not there. */
-bool leat_metadata_add(Leat__Pb__CheckpointMetadata *metadata, const Leat__Pb__CheckpointAck *ack, uint64_t *state_bytes);
+/* Copies the acknowledgement in (a repeated one replaces the first). False: no memory, or a vertex that is not there.
+ */
+bool leat_metadata_add(Leat__Pb__CheckpointMetadata *metadata, const Leat__Pb__CheckpointAck *ack,
+                       uint64_t *state_bytes);
 bool leat_metadata_add_subtask(Leat__Pb__CheckpointMetadata *metadata, uint32_t vertex,
                                const Leat__Pb__SubtaskSnapshot *snapshot);
 /* A copy of what a subtask said, without its committables (they were for that checkpoint). NULL: no memory. */
@@ -22,7 +24,8 @@ Leat__Pb__SubtaskSnapshot *leat_metadata_copy_subtask(const Leat__Pb__Checkpoint
                                                       uint32_t subtask);
 bool leat_metadata_set_enumerator(Leat__Pb__CheckpointMetadata *metadata, int32_t vertex, const leat_bytes *state);
 
-LEAT_CHECKED leat_code leat_metadata_pack(const Leat__Pb__CheckpointMetadata *metadata, leat_bytes *out, leat_error *error);
+LEAT_CHECKED leat_code leat_metadata_pack(const Leat__Pb__CheckpointMetadata *metadata, leat_bytes *out,
+                                          leat_error *error);
 /* Puts what leat_metadata_pack made. Blocks. */
 LEAT_CHECKED leat_code leat_metadata_store(leat_storage *storage, const char *path, const leat_bytes *packed,
                                            leat_error *error);

@@ -88,7 +88,8 @@ static bool receive(leat_jm_net *net)
     bool got = zmq_msg_recv(&identity, net->router, ZMQ_DONTWAIT) >= 0;
     bool is_whole = got && zmq_msg_more(&identity) && zmq_msg_recv(&body, net->router, 0) >= 0;
     size_t length = zmq_msg_size(&identity);
-    bool is_named = is_whole && length > 0 && length < IDENTITY_BYTES_MAX && *(const char *)zmq_msg_data(&identity) != '\0';
+    bool is_named =
+        is_whole && length > 0 && length < IDENTITY_BYTES_MAX && *(const char *)zmq_msg_data(&identity) != '\0';
     while (is_whole && zmq_msg_more(&body)) { /* one frame a message; more is not ours */
         is_named = false;
         if (zmq_msg_recv(&body, net->router, 0) < 0) break;

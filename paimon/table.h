@@ -1,5 +1,5 @@
-/* The shared vocabulary of paimon/: what a table, a data file and a commit are in memory. Formats: spec/paimon (layout, files,
- * commit). Paths and names are NUL-terminated text; everything lives in the arena it was made in. */
+/* The shared vocabulary of paimon/: what a table, a data file and a commit are in memory. Formats: spec/paimon (layout,
+ * files, commit). Paths and names are NUL-terminated text; everything lives in the arena it was made in. */
 #pragma once
 
 #include "columnar/type.h"
@@ -8,13 +8,13 @@
 #include "common/config.h"
 #include "common/env.h"
 
-/* A field of a schema file. Types without columns are kept as they are, so that tables can be described; using such a column
- * is refused by name. */
+/* A field of a schema file. Types without columns are kept as they are, so that tables can be described; using such a
+ * column is refused by name. */
 typedef struct leat_paimon_field {
     int32_t id;
     const char *name;
     leat_type type;
-    const char *type_json; /* of nested types, as the schema file has it; NULL: type says all */
+    const char *type_json;                   /* of nested types, as the schema file has it; NULL: type says all */
     const char *description, *default_value; /* NULL: none */
 } leat_paimon_field;
 
@@ -43,7 +43,10 @@ typedef struct leat_paimon_stats {
     size_t null_counts_size;
 } leat_paimon_stats;
 
-typedef enum leat_paimon_file_source { LEAT_PAIMON_FILE_APPEND = 0, LEAT_PAIMON_FILE_COMPACT = 1 } leat_paimon_file_source;
+typedef enum leat_paimon_file_source {
+    LEAT_PAIMON_FILE_APPEND = 0,
+    LEAT_PAIMON_FILE_COMPACT = 1
+} leat_paimon_file_source;
 
 /* DataFileMeta (layout.md §5). Fields that may be absent have a has_… flag. */
 typedef struct leat_paimon_file {
@@ -94,8 +97,8 @@ typedef struct leat_paimon_index_file {
     size_t dv_ranges_size;
 } leat_paimon_index_file;
 
-/* What one writer prepared for one partition and bucket: a committable. New files, changelog, compaction (before → after, with
- * its changelog), index files. Binary form: paimon/message.c, versioned. */
+/* What one writer prepared for one partition and bucket: a committable. New files, changelog, compaction (before →
+ * after, with its changelog), index files. Binary form: paimon/message.c, versioned. */
 typedef struct leat_paimon_files {
     leat_paimon_file *files;
     size_t count, capacity;
@@ -109,7 +112,8 @@ typedef struct leat_paimon_message {
     leat_paimon_files compact_before, compact_after, compact_changelog_files;
     leat_paimon_index_file *new_index_files, *deleted_index_files;
     size_t new_index_files_count, deleted_index_files_count;
-    /* Dynamic bucket: hashes of keys that this writer gave this bucket since the snapshot `base_snapshot` (DESIGN §8). */
+    /* Dynamic bucket: hashes of keys that this writer gave this bucket since the snapshot `base_snapshot` (DESIGN §8).
+     */
     int64_t base_snapshot; /* -1: none */
     const int32_t *new_key_hashes;
     size_t new_key_hashes_count;

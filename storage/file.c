@@ -11,8 +11,9 @@
 #include "common/memory.h"
 #include "storage/storage.h"
 
-/* A file appears under its name only when it is whole and on disk: it is written as ".NAME.<pid>-<n>.tmp" in the same folder,
- * fsynced, then renamed (REPLACE) or linked (IF_ABSENT: link(2) fails if the name is taken), then the folder is fsynced. */
+/* A file appears under its name only when it is whole and on disk: it is written as ".NAME.<pid>-<n>.tmp" in the same
+ * folder, fsynced, then renamed (REPLACE) or linked (IF_ABSENT: link(2) fails if the name is taken), then the folder is
+ * fsynced. */
 
 typedef struct file_writer {
     leat_storage_writer writer;
@@ -273,7 +274,8 @@ static leat_code remove_tree(const char *path, int depth, leat_error *error)
     for (struct dirent *entry; code == LEAT_OK && (entry = readdir(folder));) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
         char *child = leat_format("%s/%s", path, entry->d_name);
-        if (!child) code = leat_fail_no_memory(error);
+        if (!child)
+            code = leat_fail_no_memory(error);
         else if (unlink(child) != 0) {
             code = errno == EISDIR || errno == EPERM ? remove_tree(child, depth + 1, error)
                    : errno == ENOENT                 ? LEAT_OK

@@ -31,8 +31,10 @@ static size_t lower_bound(const memory_storage *self, const char *path)
     size_t low = 0, high = self->count;
     while (low < high) {
         size_t middle = (low + high) / 2;
-        if (strcmp(self->objects[middle].path, path) < 0) low = middle + 1;
-        else high = middle;
+        if (strcmp(self->objects[middle].path, path) < 0)
+            low = middle + 1;
+        else
+            high = middle;
     }
     return low;
 }
@@ -185,8 +187,8 @@ static void writer_abort(leat_storage_writer *writer)
 static leat_code writer_finish(leat_storage_writer *writer, leat_error *error)
 {
     memory_writer *self = (memory_writer *)writer;
-    leat_code code = memory_put(&self->storage->storage, self->path, self->data.data, self->data.size,
-                                LEAT_PUT_REPLACE, error);
+    leat_code code =
+        memory_put(&self->storage->storage, self->path, self->data.data, self->data.size, LEAT_PUT_REPLACE, error);
     writer_abort(writer);
     return code;
 }
@@ -212,7 +214,8 @@ static leat_code memory_create(leat_storage *storage, const char *path, leat_sto
 static void memory_free(leat_storage *storage)
 {
     memory_storage *self = (memory_storage *)storage;
-    while (self->count) remove_at(self, self->count - 1);
+    while (self->count)
+        remove_at(self, self->count - 1);
     leat_free(self->objects);
     pthread_mutex_destroy(&self->lock);
     leat_free(self);

@@ -39,7 +39,8 @@ leat_code leat_storage_list_folder(leat_storage *storage, const char *folder, le
 
 void leat_storage_list_done(leat_storage_list *list)
 {
-    for (size_t i = 0; i < list->count; i++) leat_free(list->entries[i].name);
+    for (size_t i = 0; i < list->count; i++)
+        leat_free(list->entries[i].name);
     leat_free(list->entries);
     *list = (leat_storage_list){0};
 }

@@ -1,5 +1,5 @@
-/* Object storage: whole objects by path, ranged reads, conditional writes. Paths are URIs: "file:/a/b", "file:///a/b" or a
- * plain "/a/b"; "mem:/…" for tests; "s3://…" later. '/' separates, there are no empty parts.
+/* Object storage: whole objects by path, ranged reads, conditional writes. Paths are URIs: "file:/a/b", "file:///a/b"
+ * or a plain "/a/b"; "mem:/…" for tests; "s3://…" later. '/' separates, there are no empty parts.
  *
  * Blocking: called on I/O threads (or fibers) only. Any thread. Nothing is acknowledged before it is durable: files are
  * fsynced, and so is their folder. Errors carry the path. */

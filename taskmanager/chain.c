@@ -161,7 +161,8 @@ static void host_set_gauge(leat_operator_context *context, const char *name, int
     leat_chain_link *link = link_of(context);
     int count = atomic_load_explicit(&link->gauges_count, memory_order_relaxed);
     int at = 0;
-    while (at < count && strcmp(link->gauge_names[at], name) != 0) at++;
+    while (at < count && strcmp(link->gauge_names[at], name) != 0)
+        at++;
     if (at == LEAT_GAUGES_MAX) return;
     link->gauge_names[at] = name;
     atomic_store_explicit(&link->gauges[at], value, memory_order_relaxed);
@@ -204,7 +205,7 @@ leat_code leat_chain_create(leat_subtask *subtask, leat_error *error)
         LEAT_TRY(leat_registry_find_operator(taskmanager->registry, plan->type, &factory, error));
         leat_code code = factory->create(&link->context, plan->config.data, plan->config.len, &link->operator, error);
         if (code != LEAT_OK) return leat_fail_in(error, code, "create operator %s", plan->name);
-        link->operator->context = &link->context;
+        link->operator->context = & link->context;
         subtask->chain_count++;
     }
     return LEAT_OK;
@@ -221,8 +222,8 @@ static leat_code open_link(leat_chain_link *link, const leat_restored_part *part
     return code == LEAT_OK ? code : leat_fail_in(error, code, "open %s", link->context.operator_name);
 }
 
-/* With unchanged parallelism an operator gets its own part only. State in files was fetched by the job manager's side of
- * restore into `state`, see leat_task_job_new. */
+/* With unchanged parallelism an operator gets its own part only. State in files was fetched by the job manager's side
+ * of restore into `state`, see leat_task_job_new. */
 static leat_code open_with_parts(leat_chain_link *link, leat_error *error)
 {
     const leat_subtask *subtask = link->subtask;
@@ -255,9 +256,9 @@ leat_code leat_chain_open(leat_subtask *subtask, leat_error *error)
 void leat_chain_close(leat_subtask *subtask)
 {
     for (int32_t i = 0; i < subtask->chain_count; i++) {
-        leat_operator *operator = subtask->chain[i].operator;
+        leat_operator *operator= subtask->chain[i].operator;
         if (operator) operator->vtable->close(operator);
-        subtask->chain[i].operator = NULL;
+        subtask->chain[i].operator= NULL;
     }
 }
 
@@ -287,7 +288,7 @@ leat_code leat_chain_resume(leat_subtask *subtask, bool *had_pending, leat_error
         if (!link->is_pending) continue;
         *had_pending = true;
         leat_progress progress = LEAT_DONE;
-        leat_code code = link->operator->vtable->resume(link->operator, &progress, error);
+        leat_code code = link->operator->vtable->resume(link->operator, & progress, error);
         link->is_pending = progress == LEAT_AGAIN;
         return code == LEAT_OK ? code : leat_fail_in(error, code, "%s", link->context.operator_name);
     }
@@ -312,7 +313,7 @@ static leat_code fire_link(leat_chain_link *link, int64_t now_us, bool *did_work
     /* acquire: pairs with the release in host_wake. */
     if (atomic_exchange_explicit(&link->is_woken, false, memory_order_acquire)) {
         *did_work = true;
-        if (vtable->on_wake) code = vtable->on_wake(link->operator, &progress, error);
+        if (vtable->on_wake) code = vtable->on_wake(link->operator, & progress, error);
     } else if (link->timer_us <= now_us) {
         *did_work = true;
         link->timer_us = INT64_MAX;
@@ -342,7 +343,7 @@ leat_code leat_chain_end_input(leat_subtask *subtask, leat_error *error)
         LEAT_TRY(leat_chain_drain(subtask, error));
         if (!link->operator->vtable->end_input) continue;
         leat_progress progress = LEAT_DONE;
-        leat_code code = link->operator->vtable->end_input(link->operator, &progress, error);
+        leat_code code = link->operator->vtable->end_input(link->operator, & progress, error);
         link->is_pending = progress == LEAT_AGAIN;
         if (code != LEAT_OK) return leat_fail_in(error, code, "%s", link->context.operator_name);
     }

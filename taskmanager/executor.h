@@ -25,8 +25,8 @@ struct leat_runnable {
     leat_run_status (*run)(leat_runnable *self, int64_t *deadline_us);
     /* After CLOSED: the executor has let go of it, it may be freed. */
     void (*closed)(leat_runnable *self);
-    atomic_int state;  /* the executor's; zero at the start */
-    int home;          /* the worker that ran it last; at first any number, to spread them */
+    atomic_int state; /* the executor's; zero at the start */
+    int home;         /* the worker that ran it last; at first any number, to spread them */
     leat_runnable *next;
     int64_t deadline_us;
     int32_t heap_at; /* place in the timer heap, from 1; 0: not in it */

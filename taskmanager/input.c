@@ -79,12 +79,14 @@ static leat_code decode(leat_subtask *subtask, const leat_input_channel *channel
     leat_arena_init(&arena, 1 << 20);
     leat_schema schema;
     leat_code code = leat_schema_read(&reader, &arena, &schema, error);
-    leat_layout *layouts = code == LEAT_OK ? leat_arena_take(&arena, (size_t)schema.fields_count * sizeof *layouts) : NULL;
+    leat_layout *layouts =
+        code == LEAT_OK ? leat_arena_take(&arena, (size_t)schema.fields_count * sizeof *layouts) : NULL;
     if (code == LEAT_OK && !layouts) code = leat_fail_no_memory(error);
     for (int32_t i = 0; code == LEAT_OK && i < schema.fields_count; i++) {
         layouts[i] = leat_type_layout(&schema.fields[i].type);
     }
-    if (code == LEAT_OK) code = leat_batch_wire_read(element->body, layouts, schema.fields_count, &element->batch, error);
+    if (code == LEAT_OK)
+        code = leat_batch_wire_read(element->body, layouts, schema.fields_count, &element->batch, error);
     leat_arena_done(&arena);
     leat_buffer_unref(element->body);
     element->body = NULL;
@@ -170,8 +172,8 @@ static leat_code handle(leat_subtask *subtask, int32_t channel_index, leat_eleme
     }
     case LEAT_ELEMENT_WATERMARK: return on_watermark(subtask, channel, element->value, error);
     case LEAT_ELEMENT_BARRIER: {
-        leat_align_effect effect = leat_aligner_on_barrier(&subtask->aligner, channel_index, element->value,
-                                                           leat_subtask_now_us(subtask));
+        leat_align_effect effect =
+            leat_aligner_on_barrier(&subtask->aligner, channel_index, element->value, leat_subtask_now_us(subtask));
         return on_align(subtask, &effect, error);
     }
     case LEAT_ELEMENT_END_OF_DATA:
@@ -179,8 +181,7 @@ static leat_code handle(leat_subtask *subtask, int32_t channel_index, leat_eleme
         channel->has_ended_data = true;
         return on_watermark(subtask, channel, INT64_MAX, error);
     case LEAT_ELEMENT_END: {
-        leat_align_effect effect =
-            leat_aligner_on_end(&subtask->aligner, channel_index, leat_subtask_now_us(subtask));
+        leat_align_effect effect = leat_aligner_on_end(&subtask->aligner, channel_index, leat_subtask_now_us(subtask));
         return on_align(subtask, &effect, error);
     }
     }

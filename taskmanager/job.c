@@ -40,7 +40,8 @@ static leat_code check_graph(const Leat__Pb__JobGraph *graph, leat_error *error)
 
 static leat_code check_deploy(const Leat__Pb__Deploy *deploy, const Leat__Pb__JobGraph *graph, leat_error *error)
 {
-    if (deploy->job.len != LEAT_JOB_ID_BYTES) return leat_fail(error, LEAT_CORRUPT, "job id of %zu bytes", deploy->job.len);
+    if (deploy->job.len != LEAT_JOB_ID_BYTES)
+        return leat_fail(error, LEAT_CORRUPT, "job id of %zu bytes", deploy->job.len);
     for (size_t i = 0; i < deploy->n_placements; i++) {
         const Leat__Pb__SubtaskPlacement *placement = deploy->placements[i];
         if (placement->vertex >= graph->n_vertices || placement->location >= deploy->n_locations ||
@@ -61,7 +62,8 @@ static leat_code read_options(leat_task_job *job, leat_error *error)
         leat_free(value);
         if (code != LEAT_OK) return code;
     }
-    job->has_checkpoints = !job->graph->is_batch && leat_config_duration_ms(&job->config, LEAT_OPTION_CHECKPOINT_INTERVAL) > 0;
+    job->has_checkpoints =
+        !job->graph->is_batch && leat_config_duration_ms(&job->config, LEAT_OPTION_CHECKPOINT_INTERVAL) > 0;
     job->buffer_timeout_us = leat_config_duration_ms(&job->config, LEAT_OPTION_BUFFER_TIMEOUT) * 1000;
     job->credit_bytes = leat_config_memory_bytes(job->taskmanager->config, LEAT_OPTION_CREDIT_BYTES);
     job->batch_bytes = leat_config_memory_bytes(job->taskmanager->config, LEAT_OPTION_BATCH_BYTES);
@@ -78,7 +80,8 @@ static leat_code make_subtasks(leat_task_job *job, leat_error *error)
         const Leat__Pb__SubtaskPlacement *placement = deploy->placements[i];
         if ((int32_t)placement->location != job->here) continue;
         leat_subtask *subtask = &job->subtasks[job->subtasks_count++];
-        leat_code code = leat_subtask_init(subtask, job, (int32_t)placement->vertex, (int32_t)placement->subtask, error);
+        leat_code code =
+            leat_subtask_init(subtask, job, (int32_t)placement->vertex, (int32_t)placement->subtask, error);
         if (code != LEAT_OK) return leat_fail_in(error, code, "%s", job->graph->vertices[placement->vertex]->name);
     }
     return LEAT_OK;
@@ -122,7 +125,8 @@ static leat_code fill(leat_task_job *job, leat_error *error)
     LEAT_TRY(check_graph(job->graph, error));
     LEAT_TRY(check_deploy(deploy, job->graph, error));
     memcpy(job->id, deploy->job.data, sizeof job->id);
-    for (int i = 0; i < LEAT_JOB_ID_BYTES; i++) snprintf(job->id_text + 2 * i, 3, "%02x", job->id[i]);
+    for (int i = 0; i < LEAT_JOB_ID_BYTES; i++)
+        snprintf(job->id_text + 2 * i, 3, "%02x", job->id[i]);
     job->attempt = deploy->attempt;
     job->here = -1;
     for (size_t i = 0; i < deploy->n_locations; i++) {
@@ -165,7 +169,8 @@ leat_task_job *leat_task_job_ref(leat_task_job *job)
 void leat_task_job_unref(leat_task_job *job)
 {
     if (!job || atomic_fetch_sub_explicit(&job->references, 1, memory_order_acq_rel) != 1) return;
-    for (int32_t i = 0; i < job->subtasks_count; i++) leat_subtask_done(&job->subtasks[i]);
+    for (int32_t i = 0; i < job->subtasks_count; i++)
+        leat_subtask_done(&job->subtasks[i]);
     leat_free(job->subtasks);
     leat_config_done(&job->config);
     leat_arena_done(&job->arena);
@@ -206,7 +211,8 @@ static leat_code on_credit(leat_task_job *job, const leat_frame *frame, leat_err
         leat_subtask_grant(source, i, (int32_t)channel, frame->value);
         return LEAT_OK;
     }
-    return leat_fail(error, LEAT_CORRUPT, "credit for subtask %u of edge %u, which is not here", frame->source, frame->edge);
+    return leat_fail(error, LEAT_CORRUPT, "credit for subtask %u of edge %u, which is not here", frame->source,
+                     frame->edge);
 }
 
 leat_code leat_task_job_on_frame(leat_task_job *job, const leat_frame *frame, leat_buffer **body, leat_error *error)
@@ -218,7 +224,8 @@ leat_code leat_task_job_on_frame(leat_task_job *job, const leat_frame *frame, le
     for (int32_t i = 0; target && i < target->inputs_count; i++) {
         const leat_input_channel *input = &target->inputs[i];
         if (input->edge != (int32_t)frame->edge || input->source_subtask != (int32_t)frame->source) continue;
-        if ((frame->kind == LEAT_ELEMENT_BATCH) != (*body != NULL) || frame->bytes != (*body ? (*body)->size_bytes : 0)) {
+        if ((frame->kind == LEAT_ELEMENT_BATCH) != (*body != NULL) ||
+            frame->bytes != (*body ? (*body)->size_bytes : 0)) {
             return leat_fail(error, LEAT_CORRUPT, "element of kind %u with the wrong body", frame->kind);
         }
         leat_element *element = leat_calloc(1, sizeof *element);

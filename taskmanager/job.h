@@ -1,5 +1,5 @@
-/* A job's attempt on one task manager: its plan, its subtasks here, and where the others are. Reference-counted: messages
- * of other threads may still find it while it ends. */
+/* A job's attempt on one task manager: its plan, its subtasks here, and where the others are. Reference-counted:
+ * messages of other threads may still find it while it ends. */
 #pragma once
 
 #include "taskmanager/frame.h"
@@ -24,7 +24,7 @@ struct leat_task_job {
     leat_subtask *subtasks; /* those that run here */
     int32_t subtasks_count;
     atomic_int open_subtasks; /* not closed yet */
-    int32_t here; /* this task manager's index among the locations */
+    int32_t here;             /* this task manager's index among the locations */
 };
 
 /* Takes the envelope (a Deploy). On success *out has one reference for the caller; nothing runs yet. */

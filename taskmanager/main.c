@@ -100,7 +100,8 @@ static leat_code start(process *self, const arguments *given, leat_error *error)
 int main(int argc, char **argv)
 {
     arguments given = {.address = "127.0.0.1", .parent_fd = -1};
-    const struct argp argp = {argp_options, parse_option, NULL, "Runs subtasks for a Leat job manager.", NULL, NULL, NULL};
+    const struct argp argp = {argp_options, parse_option, NULL, "Runs subtasks for a Leat job manager.",
+                              NULL,         NULL,         NULL};
     argp_parse(&argp, argc, argv, 0, NULL, &given);
     sigset_t signals;
     sigemptyset(&signals);
@@ -119,7 +120,8 @@ int main(int argc, char **argv)
     if (code == LEAT_OK) code = leat_net_run(self.net, &self.taskmanager, stop_fd, given.parent_fd, &error);
     if (code != LEAT_OK) fprintf(stderr, "leat-taskmanager: %s\n", error.text);
     bool is_clean = code == LEAT_OK && leat_taskmanager_jobs_count(&self.taskmanager) == 0;
-    if (!is_clean) _exit(code == LEAT_OK ? 0 : 1); /* a task would not end in time: nothing of it is worth waiting for */
+    if (!is_clean)
+        _exit(code == LEAT_OK ? 0 : 1); /* a task would not end in time: nothing of it is worth waiting for */
     leat_pool_free(self.executor);
     leat_env_system_free(self.env);
     leat_taskmanager_done(&self.taskmanager);

@@ -267,7 +267,8 @@ static bool receive_data(leat_net *net)
     zmq_msg_t parts[3];
     int count = 0;
     bool has_more = true;
-    for (int i = 0; i < 3; i++) zmq_msg_init(&parts[i]);
+    for (int i = 0; i < 3; i++)
+        zmq_msg_init(&parts[i]);
     while (has_more) {
         zmq_msg_t extra, *into = count < 3 ? &parts[count] : &extra;
         if (count >= 3) zmq_msg_init(&extra);
@@ -282,7 +283,8 @@ static bool receive_data(leat_net *net)
     } else if (count) {
         leat_log(LEAT_LOG_WARN, "net", "dropped a data message of %d frames", count);
     }
-    for (int i = 0; i < 3; i++) zmq_msg_close(&parts[i]);
+    for (int i = 0; i < 3; i++)
+        zmq_msg_close(&parts[i]);
     return count > 0;
 }
 
@@ -327,8 +329,11 @@ static void watch_leader(leat_net *net)
 static void on_control_event(leat_net *net)
 {
     for (int event; (event = read_monitor(net->control_monitor));) {
-        if (event == ZMQ_EVENT_CONNECTED) leat_taskmanager_register(net->taskmanager);
-        else leat_log(LEAT_LOG_WARN, "net", "lost the connection to the job manager at %s", net->options.control_endpoint);
+        if (event == ZMQ_EVENT_CONNECTED)
+            leat_taskmanager_register(net->taskmanager);
+        else
+            leat_log(LEAT_LOG_WARN, "net", "lost the connection to the job manager at %s",
+                     net->options.control_endpoint);
     }
 }
 

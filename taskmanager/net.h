@@ -4,8 +4,8 @@
  *   data     ROUTER ◀── others' DEALERs; receives elements and credits
  *            DEALER a peer ──▶ its ROUTER; sends elements and credits
  *
- * Other threads hand messages over by a lock-free stack and an eventfd. A closed connection to a peer is noticed at once by a
- * socket monitor. */
+ * Other threads hand messages over by a lock-free stack and an eventfd. A closed connection to a peer is noticed at
+ * once by a socket monitor. */
 #pragma once
 
 #include "taskmanager/taskmanager.h"

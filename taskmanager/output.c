@@ -44,9 +44,8 @@ static leat_code init_edge(leat_subtask *subtask, leat_output_edge *output, int3
         output->key_types[i] = output->schema.fields[output->key_columns[i]].type;
     }
     output->key_columns_count = (int32_t)edge->n_key_columns;
-    output->max_parallelism =
-        target->has_max_parallelism ? (int32_t)target->max_parallelism
-                                    : leat_default_max_parallelism((int32_t)target->parallelism);
+    output->max_parallelism = target->has_max_parallelism ? (int32_t)target->max_parallelism
+                                                          : leat_default_max_parallelism((int32_t)target->parallelism);
     bool is_forward = edge->exchange == LEAT__PB__EXCHANGE__FORWARD;
     output->channels_count = is_forward ? 1 : (int32_t)target->parallelism;
     output->is_whole = edge->exchange != LEAT__PB__EXCHANGE__HASH && edge->exchange != LEAT__PB__EXCHANGE__CUSTOM;
@@ -149,14 +148,15 @@ static leat_code send(leat_subtask *subtask, leat_output_edge *output, int32_t c
         leat_batch_free(*batch);
         *batch = NULL;
     }
-    leat_frame frame = {.kind = (uint8_t)kind,
-                        .attempt = job->attempt,
-                        .edge = (uint32_t)output->edge,
-                        .source = (uint32_t)subtask->index,
-                        .target = (uint32_t)(output->exchange == LEAT__PB__EXCHANGE__FORWARD ? subtask->index : channel_index),
-                        .sequence = leat_channel_out_send(&channel->machine, (int64_t)wire_bytes),
-                        .value = value,
-                        .bytes = wire_bytes};
+    leat_frame frame = {
+        .kind = (uint8_t)kind,
+        .attempt = job->attempt,
+        .edge = (uint32_t)output->edge,
+        .source = (uint32_t)subtask->index,
+        .target = (uint32_t)(output->exchange == LEAT__PB__EXCHANGE__FORWARD ? subtask->index : channel_index),
+        .sequence = leat_channel_out_send(&channel->machine, (int64_t)wire_bytes),
+        .value = value,
+        .bytes = wire_bytes};
     memcpy(frame.job, job->id, sizeof frame.job);
     leat_transport *transport = job->taskmanager->transport;
     transport->send_data(transport, job->deploy->locations[channel->peer.location]->data_endpoint, &frame, body);
@@ -231,9 +231,12 @@ static leat_code partition(leat_subtask *subtask, leat_output_edge *output, cons
     leat_code code = targets_of(output, batch, targets, error);
     if (code == LEAT_OK) {
         memset(starts, 0, ((size_t)output->channels_count + 1) * sizeof *starts);
-        for (int32_t i = 0; i < batch->selected; i++) starts[targets[i] + 1]++;
-        for (int32_t c = 0; c < output->channels_count; c++) starts[c + 1] += starts[c];
-        for (int32_t i = 0; i < batch->selected; i++) sorted[starts[targets[i]]++] = (uint16_t)leat_batch_row(batch, i);
+        for (int32_t i = 0; i < batch->selected; i++)
+            starts[targets[i] + 1]++;
+        for (int32_t c = 0; c < output->channels_count; c++)
+            starts[c + 1] += starts[c];
+        for (int32_t i = 0; i < batch->selected; i++)
+            sorted[starts[targets[i]]++] = (uint16_t)leat_batch_row(batch, i);
     }
     int32_t begin = 0; /* starts[c] is now the end of channel c */
     for (int32_t c = 0; code == LEAT_OK && c < output->channels_count; c++) {
@@ -311,8 +314,10 @@ leat_code leat_outputs_flush(leat_subtask *subtask, int64_t now_us, int64_t *dea
             leat_output_channel *channel = &output->channels[c];
             if (channel->builder.rows == 0) continue;
             int64_t due_us = channel->builder_since_us + subtask->job->buffer_timeout_us;
-            if (due_us <= now_us) LEAT_TRY(flush_channel(subtask, output, c, error));
-            else if (due_us < *deadline_us) *deadline_us = due_us;
+            if (due_us <= now_us)
+                LEAT_TRY(flush_channel(subtask, output, c, error));
+            else if (due_us < *deadline_us)
+                *deadline_us = due_us;
         }
     }
     return LEAT_OK;

@@ -244,7 +244,8 @@ void leat_pool_free(leat_executor *executor)
     pool *self = (pool *)executor;
     pthread_mutex_lock(&self->lock);
     self->is_closing = true;
-    for (int i = 0; i < self->workers_count; i++) pthread_cond_signal(&self->workers[i].wake);
+    for (int i = 0; i < self->workers_count; i++)
+        pthread_cond_signal(&self->workers[i].wake);
     pthread_mutex_unlock(&self->lock);
     for (int i = 0; i < self->workers_count; i++) {
         pthread_join(self->workers[i].thread, NULL);

@@ -18,7 +18,8 @@ typedef struct restore_job {
 static void schedule_all(leat_task_job *job)
 {
     leat_executor *executor = job->taskmanager->executor;
-    for (int32_t i = 0; i < job->subtasks_count; i++) executor->schedule(executor, &job->subtasks[i].runnable);
+    for (int32_t i = 0; i < job->subtasks_count; i++)
+        executor->schedule(executor, &job->subtasks[i].runnable);
 }
 
 /* Whether any subtask here will ask for the part: its own, or all of its operator's after a rescale. */
@@ -28,7 +29,8 @@ static bool is_needed(leat_task_job *job, const Leat__Pb__RestoredPart *part)
     bool is_same = part->parallelism == job->graph->vertices[part->vertex]->parallelism;
     for (int32_t i = 0; i < job->subtasks_count; i++) {
         const leat_subtask *subtask = &job->subtasks[i];
-        if (subtask->vertex == (int32_t)part->vertex && (!is_same || subtask->index == (int32_t)part->subtask)) return true;
+        if (subtask->vertex == (int32_t)part->vertex && (!is_same || subtask->index == (int32_t)part->subtask))
+            return true;
     }
     return false;
 }
@@ -42,7 +44,8 @@ static leat_code fetch(leat_task_job *job, leat_env *env, Leat__Pb__RestoredPart
     leat_bytes bytes = {0};
     leat_code code = leat_storage_get_all(env->storage, path, (size_t)snapshot->size, &bytes, error);
     bool is_whole = bytes.size == snapshot->size && XXH3_64bits(bytes.data, bytes.size) == snapshot->checksum;
-    if (code == LEAT_OK && !is_whole) code = leat_fail(error, LEAT_CORRUPT, "%s is not the state that was written", path);
+    if (code == LEAT_OK && !is_whole)
+        code = leat_fail(error, LEAT_CORRUPT, "%s is not the state that was written", path);
     leat_free(path);
     if (code != LEAT_OK) {
         leat_bytes_done(&bytes);
@@ -61,7 +64,8 @@ static void run_restore(leat_job *job, leat_env *env)
     leat_code code = LEAT_OK;
     for (size_t i = 0; code == LEAT_OK && i < deploy->n_restored; i++) {
         Leat__Pb__RestoredPart *part = deploy->restored[i];
-        if (part->snapshot->path && is_needed(restore->owner, part)) code = fetch(restore->owner, env, part, &restore->error);
+        if (part->snapshot->path && is_needed(restore->owner, part))
+            code = fetch(restore->owner, env, part, &restore->error);
     }
     if (code != LEAT_OK) restore->error.code = leat_fail_in(&restore->error, code, "restore");
 }
@@ -84,7 +88,8 @@ static void done_restore(leat_job *job, leat_env *env)
 void leat_task_job_restore(leat_task_job *job)
 {
     bool has_files = false;
-    for (size_t i = 0; i < job->deploy->n_restored; i++) has_files = has_files || job->deploy->restored[i]->snapshot->path;
+    for (size_t i = 0; i < job->deploy->n_restored; i++)
+        has_files = has_files || job->deploy->restored[i]->snapshot->path;
     if (!has_files) {
         schedule_all(job);
         return;

@@ -138,7 +138,8 @@ static leat_code send_ack(ack_job *ack, leat_env *env, leat_error *error)
 {
     leat_task_job *job = ack->owner;
     size_t count = (size_t)ack->operators_count, committables_count = 0;
-    for (size_t i = 0; i < count; i++) committables_count += ack->snapshot.operators[i].committables_count;
+    for (size_t i = 0; i < count; i++)
+        committables_count += ack->snapshot.operators[i].committables_count;
     Leat__Pb__OperatorSnapshot *parts = leat_calloc(count, sizeof *parts);
     Leat__Pb__OperatorSnapshot **pointers = leat_calloc(count, sizeof *pointers);
     ProtobufCBinaryData *committables = leat_calloc(committables_count, sizeof *committables);

@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "common/log.h"
 #include "columnar/hash.h"
+#include "common/log.h"
 #include "common/memory.h"
 #include "taskmanager/job.h"
 #include "taskmanager/taskmanager.h"
@@ -42,8 +42,10 @@ bool leat_subtask_post(leat_subtask *subtask, leat_mail *mail)
         subtask->mail_last = &mail->next;
     }
     pthread_mutex_unlock(&subtask->lock);
-    if (is_open) schedule(subtask);
-    else leat_free(mail);
+    if (is_open)
+        schedule(subtask);
+    else
+        leat_free(mail);
     return is_open;
 }
 
@@ -146,7 +148,7 @@ static leat_mail *take_mail(leat_subtask *subtask)
 static leat_code on_complete(leat_subtask *subtask, int64_t checkpoint_id, leat_error *error)
 {
     for (int32_t i = 0; i < subtask->chain_count; i++) {
-        leat_operator *operator = subtask->chain[i].operator;
+        leat_operator *operator= subtask->chain[i].operator;
         if (operator->vtable->checkpoint_complete) {
             LEAT_TRY(operator->vtable->checkpoint_complete(operator, checkpoint_id, error));
         }
@@ -158,7 +160,7 @@ static leat_code on_complete(leat_subtask *subtask, int64_t checkpoint_id, leat_
 static leat_code on_aborted(leat_subtask *subtask, int64_t checkpoint_id, leat_error *error)
 {
     for (int32_t i = 0; i < subtask->chain_count; i++) {
-        leat_operator *operator = subtask->chain[i].operator;
+        leat_operator *operator= subtask->chain[i].operator;
         if (operator->vtable->checkpoint_aborted) {
             LEAT_TRY(operator->vtable->checkpoint_aborted(operator, checkpoint_id, error));
         }
@@ -183,7 +185,8 @@ static leat_code handle_mail(leat_subtask *subtask, const leat_mail *mail, leat_
     case LEAT_MAIL_ABORTED: return is_open ? on_aborted(subtask, mail->number, error) : LEAT_OK;
     case LEAT_MAIL_COLLECT_ACK:
         if ((uint64_t)mail->number > subtask->collect_acked) subtask->collect_acked = (uint64_t)mail->number;
-        for (int32_t i = 0; i < subtask->chain_count; i++) leat_context_wake(&subtask->chain[i].context);
+        for (int32_t i = 0; i < subtask->chain_count; i++)
+            leat_context_wake(&subtask->chain[i].context);
         return LEAT_OK;
     case LEAT_MAIL_SPLIT:
     case LEAT_MAIL_NO_MORE_SPLITS:
@@ -193,7 +196,8 @@ static leat_code handle_mail(leat_subtask *subtask, const leat_mail *mail, leat_
     if (subtask->source_status == LEAT_SOURCE_IDLE) subtask->source_status = LEAT_SOURCE_MORE;
     leat_operator *head = subtask->chain[0].operator;
     const leat_operator_vtable *vtable = head->vtable;
-    if (mail->kind == LEAT_MAIL_SPLIT && vtable->add_split) return vtable->add_split(head, mail->data, mail->size, error);
+    if (mail->kind == LEAT_MAIL_SPLIT && vtable->add_split)
+        return vtable->add_split(head, mail->data, mail->size, error);
     if (mail->kind == LEAT_MAIL_NO_MORE_SPLITS && vtable->no_more_splits) return vtable->no_more_splits(head, error);
     if (mail->kind == LEAT_MAIL_EVENT && vtable->on_event) return vtable->on_event(head, mail->data, mail->size, error);
     return LEAT_OK;
@@ -281,13 +285,15 @@ static leat_code run_stream(leat_subtask *subtask, bool *has_more, int64_t *dead
     *has_more = *has_more || did_work;
     LEAT_TRY(leat_outputs_flush(subtask, now_us, &flush_us, error));
     /* Without checkpoints the end comes once the last acknowledgement is on its way. */
-    bool is_out = subtask->state == LEAT_SUBTASK_ENDED && !subtask->job->has_checkpoints && subtask->snapshots_count == 0;
+    bool is_out =
+        subtask->state == LEAT_SUBTASK_ENDED && !subtask->job->has_checkpoints && subtask->snapshots_count == 0;
     if (is_out && atomic_load_explicit(&subtask->jobs_running, memory_order_acquire) == 0) {
         LEAT_TRY(finish(subtask, error));
         *has_more = true;
     }
     /* Timers set during the steps above count too. */
-    for (int32_t i = 0; i < subtask->chain_count; i++) timer_us = min64(timer_us, subtask->chain[i].timer_us);
+    for (int32_t i = 0; i < subtask->chain_count; i++)
+        timer_us = min64(timer_us, subtask->chain[i].timer_us);
     *deadline_us = min64(timer_us, flush_us);
     return LEAT_OK;
 }
@@ -327,7 +333,8 @@ static void count_time(leat_subtask *subtask, int64_t started_us)
 {
     if (subtask->last_run_end_us) {
         uint64_t waited = (uint64_t)(started_us - subtask->last_run_end_us);
-        atomic_ullong *counter = subtask->was_backpressured ? &subtask->metrics.backpressured_us : &subtask->metrics.idle_us;
+        atomic_ullong *counter =
+            subtask->was_backpressured ? &subtask->metrics.backpressured_us : &subtask->metrics.idle_us;
         atomic_fetch_add_explicit(counter, waited, memory_order_relaxed);
     }
     subtask->last_run_end_us = leat_subtask_now_us(subtask);
@@ -371,16 +378,16 @@ static void closed(leat_runnable *runnable)
 
 leat_code leat_subtask_init(leat_subtask *subtask, leat_task_job *job, int32_t vertex, int32_t index, leat_error *error)
 {
-    *subtask = (leat_subtask){.runnable = {.run = run, .closed = closed, .home = vertex + index, .deadline_us = INT64_MAX},
-                              .job = job,
-                              .vertex = vertex,
-                              .index = index,
-                              .plan = job->graph->vertices[vertex],
-                              .last_watermark_ms = INT64_MIN};
+    *subtask =
+        (leat_subtask){.runnable = {.run = run, .closed = closed, .home = vertex + index, .deadline_us = INT64_MAX},
+                       .job = job,
+                       .vertex = vertex,
+                       .index = index,
+                       .plan = job->graph->vertices[vertex],
+                       .last_watermark_ms = INT64_MIN};
     subtask->parallelism = (int32_t)subtask->plan->parallelism;
-    subtask->max_parallelism = subtask->plan->has_max_parallelism
-                                   ? (int32_t)subtask->plan->max_parallelism
-                                   : leat_default_max_parallelism(subtask->parallelism);
+    subtask->max_parallelism = subtask->plan->has_max_parallelism ? (int32_t)subtask->plan->max_parallelism
+                                                                  : leat_default_max_parallelism(subtask->parallelism);
     subtask->is_source = subtask->plan->is_source;
     subtask->mail_last = &subtask->mail_first;
     atomic_init(&subtask->metrics.watermark_ms, INT64_MIN);
@@ -397,6 +404,7 @@ void leat_subtask_done(leat_subtask *subtask)
     leat_inputs_done(subtask);
     leat_outputs_done(subtask);
     leat_free(subtask->chain);
-    for (leat_mail *mail; (mail = take_mail(subtask));) leat_free(mail);
+    for (leat_mail *mail; (mail = take_mail(subtask));)
+        leat_free(mail);
     pthread_mutex_destroy(&subtask->lock);
 }

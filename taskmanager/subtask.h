@@ -2,9 +2,9 @@
  *
  *   input channels ─▶ [ head operator ─▶ … ─▶ tail operator ] ─▶ output edges ─▶ output channels
  *
- * Everything here belongs to the subtask and is touched only by the worker that runs it, except what stands under `lock`:
- * the mailbox (messages from the control plane), the input queues, granted credits and wakes. Others put something there
- * and schedule it. */
+ * Everything here belongs to the subtask and is touched only by the worker that runs it, except what stands under
+ * `lock`: the mailbox (messages from the control plane), the input queues, granted credits and wakes. Others put
+ * something there and schedule it. */
 #pragma once
 
 #include <pthread.h>
@@ -91,7 +91,7 @@ typedef struct leat_chain_link {
 /* A checkpoint that was cut and is not acknowledged yet. */
 typedef struct leat_subtask_snapshot {
     int64_t checkpoint_id;
-    bool is_final, is_finished; /* is_finished: the acknowledgement is being sent */
+    bool is_final, is_finished;        /* is_finished: the acknowledgement is being sent */
     leat_operator_snapshot *operators; /* one an operator of the chain */
     leat_progress *progress;
     int64_t cut_us, sync_us, alignment_us;

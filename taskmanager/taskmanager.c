@@ -52,7 +52,8 @@ static leat_task_job *find_job(leat_taskmanager *self, const uint8_t *id, uint32
 {
     pthread_mutex_lock(&self->lock);
     leat_task_job *job = self->jobs;
-    while (job && (job->attempt != attempt || memcmp(job->id, id, LEAT_JOB_ID_BYTES) != 0)) job = job->next;
+    while (job && (job->attempt != attempt || memcmp(job->id, id, LEAT_JOB_ID_BYTES) != 0))
+        job = job->next;
     if (job) leat_task_job_ref(job);
     pthread_mutex_unlock(&self->lock);
     return job;
@@ -74,7 +75,8 @@ int leat_taskmanager_jobs_count(leat_taskmanager *self)
 {
     int count = 0;
     pthread_mutex_lock(&self->lock);
-    for (leat_task_job *job = self->jobs; job; job = job->next) count++;
+    for (leat_task_job *job = self->jobs; job; job = job->next)
+        count++;
     pthread_mutex_unlock(&self->lock);
     return count;
 }
@@ -132,8 +134,10 @@ static void on_deploy(leat_taskmanager *self, Leat__Pb__Envelope *envelope)
 static void post(leat_subtask *subtask, leat_mail_kind kind, int64_t number, const void *data, size_t size)
 {
     leat_mail *mail = leat_mail_new(kind, number, data, size);
-    if (mail) (void)leat_subtask_post(subtask, mail); /* closed subtasks need no mail */
-    else leat_log(LEAT_LOG_ERROR, "taskmanager", "no memory for a message to a subtask");
+    if (mail)
+        (void)leat_subtask_post(subtask, mail); /* closed subtasks need no mail */
+    else
+        leat_log(LEAT_LOG_ERROR, "taskmanager", "no memory for a message to a subtask");
 }
 
 static void post_all(leat_taskmanager *self, ProtobufCBinaryData id, uint32_t attempt, leat_mail_kind kind,
@@ -141,7 +145,8 @@ static void post_all(leat_taskmanager *self, ProtobufCBinaryData id, uint32_t at
 {
     leat_task_job *job = id.len == LEAT_JOB_ID_BYTES ? find_job(self, id.data, attempt) : NULL;
     if (!job) return;
-    for (int32_t i = 0; i < job->subtasks_count; i++) post(&job->subtasks[i], kind, number, NULL, 0);
+    for (int32_t i = 0; i < job->subtasks_count; i++)
+        post(&job->subtasks[i], kind, number, NULL, 0);
     leat_task_job_unref(job);
 }
 
@@ -217,8 +222,10 @@ void leat_taskmanager_on_data(leat_taskmanager *self, const uint8_t *header, siz
     leat_code code = leat_frame_read(header, header_size, &frame, &error);
     if (code == LEAT_OK) {
         leat_task_job *job = find_job(self, frame.job, frame.attempt);
-        if (job) code = leat_task_job_on_frame(job, &frame, &body, &error);
-        else atomic_fetch_add_explicit(&self->stale_frames, 1, memory_order_relaxed);
+        if (job)
+            code = leat_task_job_on_frame(job, &frame, &body, &error);
+        else
+            atomic_fetch_add_explicit(&self->stale_frames, 1, memory_order_relaxed);
         leat_task_job_unref(job);
     }
     if (code != LEAT_OK) leat_log(LEAT_LOG_WARN, "taskmanager", "dropped a data frame: %s", error.text);
@@ -247,7 +254,8 @@ void leat_taskmanager_cancel_all(leat_taskmanager *self)
 {
     pthread_mutex_lock(&self->lock);
     for (leat_task_job *job = self->jobs; job; job = job->next) {
-        for (int32_t i = 0; i < job->subtasks_count; i++) post(&job->subtasks[i], LEAT_MAIL_CANCEL, 0, NULL, 0);
+        for (int32_t i = 0; i < job->subtasks_count; i++)
+            post(&job->subtasks[i], LEAT_MAIL_CANCEL, 0, NULL, 0);
     }
     pthread_mutex_unlock(&self->lock);
 }

@@ -31,7 +31,7 @@ struct leat_taskmanager {
     leat_transport *transport;
     int32_t slots;
     pthread_mutex_t lock;
-    leat_task_job *jobs; /* under lock */
+    leat_task_job *jobs;       /* under lock */
     atomic_llong stale_frames; /* of attempts that are not here (any more) */
     atomic_ullong leader_epoch;
 };

@@ -7,7 +7,8 @@ typedef struct blackhole {
     uint64_t checksum, rows;
 } blackhole;
 
-/* Sums 8-byte words of the values; rows that are not selected and NULLs (zero bytes) are read too, which costs the same. */
+/* Sums 8-byte words of the values; rows that are not selected and NULLs (zero bytes) are read too, which costs the
+ * same. */
 static uint64_t sum_bytes(const uint8_t *data, size_t size)
 {
     uint64_t sum = 0;
@@ -17,7 +18,8 @@ static uint64_t sum_bytes(const uint8_t *data, size_t size)
         memcpy(&word, data + i, 8);
         sum += word;
     }
-    for (; i < size; i++) sum += data[i];
+    for (; i < size; i++)
+        sum += data[i];
     return sum;
 }
 
@@ -41,7 +43,7 @@ static leat_code blackhole_process(leat_operator *operator, int32_t input, leat_
     return LEAT_OK;
 }
 
-static leat_code blackhole_open(leat_operator *operator, const leat_restored *restored, leat_error *error)
+static leat_code blackhole_open(leat_operator *operator, const leat_restored * restored, leat_error *error)
 {
     (void)operator;
     (void)restored;
@@ -65,9 +67,34 @@ static leat_code blackhole_create(leat_operator_context *context, const uint8_t 
     (void)config_size;
     blackhole *self = leat_calloc(1, sizeof *self);
     if (!self) return leat_fail_no_memory(error);
-    self->operator.vtable = &blackhole_vtable;
+    self->operator.vtable = & blackhole_vtable;
     *out = &self->operator;
     return LEAT_OK;
 }
 
 const leat_operator_factory leat_blackhole_factory = {"blackhole", blackhole_create};
+
+static leat_code plan_sink(const leat_plan_context *context, const leat_table *table, const leat_sink_request *request,
+                           leat_sink_plan *out, leat_error *error)
+{
+    (void)request;
+    static const leat_connector_option known[] = {{.key = NULL}};
+    LEAT_TRY(leat_connector_check_options("blackhole", table->options, &table->schema, known, error));
+    leat_sink_stage *stage = &out->stages[0];
+    const char *name = leat_arena_format(context->arena, "%s: Writer", table->name);
+    if (!name) return leat_fail_no_memory(error);
+    *stage = (leat_sink_stage){.exchange = LEAT__PB__EXCHANGE__FORWARD,
+                               .input = table->schema,
+                               .operators = {{.type = "blackhole", .name = name, .description = name}},
+                               .operators_count = 1,
+                               .parallelism = -1};
+    out->stages_count = 1;
+    out->accepts = LEAT_CHANGES_ALL;
+    const char *parallelism = leat_config_find(table->options, "sink.parallelism");
+    int64_t number = -1;
+    if (parallelism) LEAT_TRY(leat_parse_int(parallelism, &number, error));
+    stage->parallelism = (int32_t)number;
+    return LEAT_OK;
+}
+
+const leat_connector leat_blackhole_connector = {.identifier = "blackhole", .plan_sink = plan_sink};

@@ -11,10 +11,10 @@ typedef struct datagen {
     leat_operator operator; /* first */
     leat_arena arena;
     leat_datagen_config config;
-    uint64_t random;       /* a counter; mixed for each value */
-    int64_t made;          /* rows by this subtask */
-    int64_t rows_limit;    /* of this subtask; INT64_MAX: endless */
-    int64_t rows_a_second; /* of this subtask */
+    uint64_t random;                  /* a counter; mixed for each value */
+    int64_t made;                     /* rows by this subtask */
+    int64_t rows_limit;               /* of this subtask; INT64_MAX: endless */
+    int64_t rows_a_second;            /* of this subtask */
     int64_t started_us, started_made; /* the rate counts from here */
     bool has_sequence;
 } datagen;
@@ -31,7 +31,8 @@ leat_datagen_field leat_datagen_field_default(const leat_type *type)
     case LEAT_TYPE_DOUBLE: field.max_double = 1.7976931348623157e308; break;
     case LEAT_TYPE_DECIMAL:
         field.max = 1;
-        for (int i = 0; i < type->precision && i < 18; i++) field.max *= 10;
+        for (int i = 0; i < type->precision && i < 18; i++)
+            field.max *= 10;
         field.max--;
         break;
     case LEAT_TYPE_CHAR:
@@ -126,7 +127,7 @@ static inline uint64_t in_span(uint64_t random, uint64_t span)
     {                                                                                                                  \
         uint64_t span = (uint64_t)max - (uint64_t)min;                                                                 \
         for (int32_t i = 0; i < rows; i++) {                                                                           \
-            out[i] = (ctype)(uint64_t)((uint64_t)min + in_span(mix(base + (uint64_t)(i + 1) * golden), span));          \
+            out[i] = (ctype)(uint64_t)((uint64_t)min + in_span(mix(base + (uint64_t)(i + 1) * golden), span));         \
         }                                                                                                              \
     }
 FILL_RANDOM(int8_t)
@@ -157,7 +158,8 @@ static int64_t today_ms(int64_t now_ms)
     return now_ms - ((now_ms % 86400000) + 86400000) % 86400000;
 }
 
-static void fill_numbers(datagen *self, const leat_type *type, const leat_datagen_field *field, uint8_t *out, int32_t rows)
+static void fill_numbers(datagen *self, const leat_type *type, const leat_datagen_field *field, uint8_t *out,
+                         int32_t rows)
 {
     uint64_t base = self->random;
     self->random += golden * ((uint64_t)rows + 1);
@@ -169,7 +171,8 @@ static void fill_numbers(datagen *self, const leat_type *type, const leat_datage
     }
 }
 
-static void fill_other(datagen *self, const leat_type *type, const leat_datagen_field *field, uint8_t *out, int32_t rows)
+static void fill_other(datagen *self, const leat_type *type, const leat_datagen_field *field, uint8_t *out,
+                       int32_t rows)
 {
     int64_t now_ms = leat_env_now_ms(self->operator.context->env);
     for (int32_t i = 0; i < rows; i++) {
@@ -279,7 +282,8 @@ static leat_code fill_column(datagen *self, int32_t index, leat_column *column, 
     if (column->layout == LEAT_LAYOUT_VIEW) {
         LEAT_TRY(fill_text(self, type, field, column, (leat_view *)(void *)values, rows, error));
     } else if (field->kind == LEAT_DATAGEN_SEQUENCE) {
-        for (int32_t i = 0; i < rows; i++) put_integer(type->kind, values, i, sequence_value(self, field, i));
+        for (int32_t i = 0; i < rows; i++)
+            put_integer(type->kind, values, i, sequence_value(self, field, i));
     } else if (leat_type_is_integer(type)) {
         fill_numbers(self, type, field, values, rows);
     } else {
@@ -308,7 +312,7 @@ static int64_t rows_due(datagen *self, int64_t now_us)
     return by_rate < left ? (by_rate > 0 ? by_rate : 0) : left;
 }
 
-static leat_code datagen_produce(leat_operator *operator, leat_source_status *status, leat_error *error)
+static leat_code datagen_produce(leat_operator *operator, leat_source_status * status, leat_error *error)
 {
     datagen *self = (datagen *)operator;
     int64_t now_us = leat_env_mono_us(operator->context->env);
@@ -340,7 +344,7 @@ static leat_code datagen_produce(leat_operator *operator, leat_source_status *st
     return code;
 }
 
-static leat_code datagen_open(leat_operator *operator, const leat_restored *restored, leat_error *error)
+static leat_code datagen_open(leat_operator *operator, const leat_restored * restored, leat_error *error)
 {
     datagen *self = (datagen *)operator;
     const leat_operator_context *context = operator->context;
@@ -350,7 +354,8 @@ static leat_code datagen_open(leat_operator *operator, const leat_restored *rest
     if (self->rows_a_second < 1) self->rows_a_second = 1;
     self->rows_limit = INT64_MAX;
     if (self->config.rows_count >= 0) {
-        self->rows_limit = self->config.rows_count / parallelism + (context->subtask < self->config.rows_count % parallelism);
+        self->rows_limit =
+            self->config.rows_count / parallelism + (context->subtask < self->config.rows_count % parallelism);
     }
     for (int32_t i = 0; i < self->config.schema.fields_count; i++) {
         const leat_datagen_field *field = &self->config.fields[i];
@@ -381,7 +386,7 @@ static leat_code datagen_on_timer(leat_operator *operator, int64_t now_us, leat_
     return LEAT_OK; /* produce is called after it */
 }
 
-static leat_code datagen_snapshot(leat_operator *operator, leat_operator_snapshot *snapshot, leat_progress *progress,
+static leat_code datagen_snapshot(leat_operator *operator, leat_operator_snapshot * snapshot, leat_progress *progress,
                                   leat_error *error)
 {
     (void)progress;
@@ -411,7 +416,7 @@ static leat_code datagen_create(leat_operator_context *context, const uint8_t *c
     (void)context;
     datagen *self = leat_calloc(1, sizeof *self);
     if (!self) return leat_fail_no_memory(error);
-    self->operator.vtable = &datagen_vtable;
+    self->operator.vtable = & datagen_vtable;
     leat_arena_init(&self->arena, ARENA_BYTES_MAX);
     leat_code code = read_config(self, config, config_size, error);
     if (code != LEAT_OK) {

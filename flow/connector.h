@@ -1,8 +1,9 @@
-/* How the planner asks a connector for sources, sinks and lookups: the planning half of a connector, in the job manager. The
- * running half are operators, enumerators and committers in the registry (flow/registry.h).
+/* How the planner asks a connector for sources, sinks and lookups: the planning half of a connector, in the job
+ * manager. The table of all connectors is connectors/registry.h; the running half are operators, enumerators and
+ * committers in the registry (flow/registry.h).
  *
- * Everything given is borrowed for the call; everything returned lives in the arena. Options are checked here: a missing,
- * unknown or wrong option is LEAT_INVALID with Flink's words (spec: connectors §1). */
+ * Everything given is borrowed for the call; everything returned lives in the arena. Options are checked here: a
+ * missing, unknown or wrong option is LEAT_INVALID with Flink's words (spec: connectors §1). */
 #pragma once
 
 #include "columnar/expr.h"
@@ -45,9 +46,9 @@ typedef struct leat_plan_context {
 /* An operator of a plan; text and config in the arena. */
 typedef struct leat_plan_operator {
     const char *type; /* in the registry */
-    const char *name;        /* as in the job graph: "Source: orders_gen", "Writer : orders" */
+    const char *name; /* as in the job graph: "Source: orders_gen", "Writer : orders" */
     const char *description;
-    leat_bytes config;       /* the planner copies it and frees it */
+    leat_bytes config; /* the planner copies it and frees it */
 } leat_plan_operator;
 
 typedef struct leat_source_request {
@@ -69,7 +70,8 @@ typedef struct leat_source_plan {
 
 enum { LEAT_SINK_STAGES_MAX = 8, LEAT_STAGE_OPERATORS_MAX = 4 };
 
-/* A sink is a line of stages, each a vertex unless its exchange is FORWARD and parallelism equal: then it is chained. */
+/* A sink is a line of stages, each a vertex unless its exchange is FORWARD and parallelism equal: then it is chained.
+ */
 typedef struct leat_sink_stage {
     Leat__Pb__Exchange exchange; /* into this stage */
     const uint32_t *key_columns;
@@ -78,8 +80,8 @@ typedef struct leat_sink_stage {
     leat_schema input;         /* of this stage */
     leat_plan_operator operators[LEAT_STAGE_OPERATORS_MAX];
     int32_t operators_count;
-    int32_t parallelism; /* -1: as the stage before (the query, for the first) */
-    bool is_unchained;   /* a vertex of its own although it could be chained */
+    int32_t parallelism;   /* -1: as the stage before (the query, for the first) */
+    bool is_unchained;     /* a vertex of its own although it could be chained */
     const char *committer; /* of a two-phase sink: its last operator is the writer; NULL: none */
     leat_bytes committer_config;
 } leat_sink_stage;
@@ -102,25 +104,22 @@ typedef struct leat_sink_plan {
 typedef struct leat_lookup_plan {
     const char *type; /* leat_lookup_factory in the registry */
     leat_bytes config;
-    bool is_async;    /* default of the table's options; a LOOKUP hint overrides */
+    bool is_async; /* default of the table's options; a LOOKUP hint overrides */
 } leat_lookup_plan;
 
 typedef struct leat_connector {
     const char *identifier; /* 'connector' = '…' */
     /* NULL: can't be used so; the planner says it in Flink's words. */
-    leat_code (*plan_source)(const leat_plan_context *context, const leat_table *table, const leat_source_request *request,
-                             leat_source_plan *out, leat_error *error);
+    leat_code (*plan_source)(const leat_plan_context *context, const leat_table *table,
+                             const leat_source_request *request, leat_source_plan *out, leat_error *error);
     leat_code (*plan_sink)(const leat_plan_context *context, const leat_table *table, const leat_sink_request *request,
                            leat_sink_plan *out, leat_error *error);
-    /* `keys`: columns of the table that are compared with the stream, in this order; `columns`: those that are wanted. */
+    /* `keys`: columns of the table that are compared with the stream, in this order; `columns`: those that are wanted.
+     */
     leat_code (*plan_lookup)(const leat_plan_context *context, const leat_table *table, const int32_t *keys,
                              int32_t keys_count, const int32_t *columns, int32_t columns_count, leat_lookup_plan *out,
                              leat_error *error);
 } leat_connector;
-
-/* NULL when there is none; then leat_connectors_list names those there are (NULL-terminated, sorted). */
-const leat_connector *leat_connector_find(const char *identifier);
-const char *const *leat_connectors_list(void);
 
 /* An option that a connector knows. */
 typedef struct leat_connector_option {
@@ -130,8 +129,8 @@ typedef struct leat_connector_option {
     const char *doc;
 } leat_connector_option;
 
-/* Checks keys and value forms of a table's options against the connector's list (ended by a NULL key), with Flink's messages.
- * 'connector' and the options of all connectors are known. */
+/* Checks keys and value forms of a table's options against the connector's list (ended by a NULL key), with Flink's
+ * messages. 'connector' and the options of all connectors are known. */
 LEAT_CHECKED leat_code leat_connector_check_options(const char *identifier, const leat_config *options,
                                                     const leat_schema *schema, const leat_connector_option *known,
                                                     leat_error *error);
