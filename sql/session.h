@@ -16,7 +16,7 @@
 #include "common/config.h"
 #include "common/env.h"
 #include "common/error.h"
-#include "connectors/connector.h"
+#include "flow/connector.h"
 #include "flow/registry.h"
 
 /* Catalogs by name, for all sessions of a cluster. Thread-safe. */
