@@ -38,6 +38,7 @@ typedef enum leat_source_status {
 
 typedef struct leat_operator leat_operator;
 typedef struct leat_operator_context leat_operator_context;
+struct leat_registry; /* flow/registry.h */
 
 /* One operator's part of a checkpoint, filled by its `snapshot` (and `snapshot_resume`). */
 typedef struct leat_operator_snapshot {
@@ -83,6 +84,10 @@ typedef struct leat_operator_vtable {
     leat_code (*on_wake)(leat_operator *self, leat_progress *progress, leat_error *error);
     /* All inputs have ended: emit what is held. Optional. */
     leat_code (*end_input)(leat_operator *self, leat_progress *progress, leat_error *error);
+    /* Optional. False: give me no batch now (barriers still pass); asked before each, see lookup joins. */
+    bool (*has_room)(const leat_operator *self);
+    /* Optional. True: rows wait for something outside (a timer, a wake); `end_input` comes when they are done. */
+    bool (*is_waiting)(const leat_operator *self);
     /* The cut: what came before is in the snapshot, what comes after is not. Returns AGAIN when the rest is done later,
      * while the stream goes on: `snapshot_resume` is then called after each wake or timer and whenever the subtask is
      * idle, until it says DONE. Optional: NULL means no state. */
@@ -123,8 +128,9 @@ typedef struct leat_operator_host {
 struct leat_operator_context {
     const leat_operator_host *host;
     leat_env *env;
-    const leat_config *config; /* the job's */
-    const char *job_id;        /* 32 hex digits */
+    const leat_config *config;            /* the job's */
+    const struct leat_registry *registry; /* for operators that make others: lookup joins */
+    const char *job_id;                   /* 32 hex digits */
     const char *job_name;
     const char *operator_uid;
     const char *operator_name;

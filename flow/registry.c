@@ -25,6 +25,7 @@
 DEFINE_REGISTRY(operator)
 DEFINE_REGISTRY(enumerator)
 DEFINE_REGISTRY(committer)
+DEFINE_REGISTRY(lookup)
 
 leat_code leat_operator_snapshot_add(leat_operator_snapshot *snapshot, leat_bytes *committable, leat_error *error)
 {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "common/env.h"
+#include "flow/lookup.h"
 #include "flow/operator.h"
 
 typedef struct leat_enumerator leat_enumerator;
@@ -88,12 +89,14 @@ typedef struct leat_registry {
     const leat_operator_factory *operators[LEAT_REGISTRY_MAX];
     const leat_enumerator_factory *enumerators[LEAT_REGISTRY_MAX];
     const leat_committer_factory *committers[LEAT_REGISTRY_MAX];
-    int operators_count, enumerators_count, committers_count;
+    const leat_lookup_factory *lookups[LEAT_REGISTRY_MAX];
+    int operators_count, enumerators_count, committers_count, lookups_count;
 } leat_registry;
 
 void leat_registry_add_operator(leat_registry *registry, const leat_operator_factory *factory);
 void leat_registry_add_enumerator(leat_registry *registry, const leat_enumerator_factory *factory);
 void leat_registry_add_committer(leat_registry *registry, const leat_committer_factory *factory);
+void leat_registry_add_lookup(leat_registry *registry, const leat_lookup_factory *factory);
 /* LEAT_NOT_FOUND names the type. */
 LEAT_CHECKED leat_code leat_registry_find_operator(const leat_registry *registry, const char *type,
                                                    const leat_operator_factory **out, leat_error *error);
@@ -101,3 +104,5 @@ LEAT_CHECKED leat_code leat_registry_find_enumerator(const leat_registry *regist
                                                      const leat_enumerator_factory **out, leat_error *error);
 LEAT_CHECKED leat_code leat_registry_find_committer(const leat_registry *registry, const char *type,
                                                     const leat_committer_factory **out, leat_error *error);
+LEAT_CHECKED leat_code leat_registry_find_lookup(const leat_registry *registry, const char *type,
+                                                 const leat_lookup_factory **out, leat_error *error);

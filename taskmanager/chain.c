@@ -189,6 +189,7 @@ leat_code leat_chain_create(leat_subtask *subtask, leat_error *error)
             .host = &chain_host,
             .env = taskmanager->env,
             .config = &job->config,
+            .registry = taskmanager->registry,
             .job_id = job->id_text,
             .job_name = job->graph->name,
             .operator_uid = plan->uid,
@@ -276,6 +277,24 @@ bool leat_chain_is_pending(const leat_subtask *subtask)
 {
     for (int32_t i = 0; i < subtask->chain_count; i++) {
         if (subtask->chain[i].is_pending) return true;
+    }
+    return false;
+}
+
+bool leat_chain_has_room(const leat_subtask *subtask)
+{
+    for (int32_t i = 0; i < subtask->chain_count; i++) {
+        const leat_operator *operator= subtask->chain[i].operator;
+        if (operator->vtable->has_room && !operator->vtable->has_room(operator)) return false;
+    }
+    return true;
+}
+
+bool leat_chain_is_waiting(const leat_subtask *subtask)
+{
+    for (int32_t i = 0; i < subtask->chain_count; i++) {
+        const leat_operator *operator= subtask->chain[i].operator;
+        if (operator->vtable->is_waiting && operator->vtable->is_waiting(operator)) return true;
     }
     return false;
 }

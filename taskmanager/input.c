@@ -49,15 +49,17 @@ void leat_inputs_done(leat_subtask *subtask)
     leat_aligner_done(&subtask->aligner);
 }
 
-/* Round robin over channels that have something and are not blocked by a barrier. */
+/* Round robin over channels that have something and are not blocked by a barrier, or by a chain without room. */
 static leat_element *take_element(leat_subtask *subtask, int32_t *channel_index)
 {
     leat_element *taken = NULL;
+    bool has_room = leat_chain_has_room(subtask);
     pthread_mutex_lock(&subtask->lock);
     for (int32_t i = 0; i < subtask->inputs_count && !taken; i++) {
         int32_t at = (subtask->next_input + i) % subtask->inputs_count;
         leat_input_channel *channel = &subtask->inputs[at];
         if (!channel->first || leat_aligner_is_blocked(&subtask->aligner, at)) continue;
+        if (channel->first->kind == LEAT_ELEMENT_BATCH && !has_room) continue;
         taken = channel->first;
         channel->first = taken->next;
         if (!channel->first) channel->last = &channel->first;

@@ -241,9 +241,12 @@ static leat_code stream_step(leat_subtask *subtask, bool *did_work, leat_error *
     bool had_pending;
     LEAT_TRY(leat_chain_resume(subtask, &had_pending, error));
     if (had_pending) return LEAT_OK;
-    if (subtask->state == LEAT_SUBTASK_RUNNING && has_ended(subtask)) return end_of_data(subtask, error);
+    if (subtask->state == LEAT_SUBTASK_RUNNING && has_ended(subtask) && !leat_chain_is_waiting(subtask)) {
+        return end_of_data(subtask, error);
+    }
     if (subtask->is_source) {
-        if (subtask->state != LEAT_SUBTASK_RUNNING || subtask->source_status != LEAT_SOURCE_MORE) {
+        bool may_produce = subtask->state == LEAT_SUBTASK_RUNNING && subtask->source_status == LEAT_SOURCE_MORE;
+        if (!may_produce || !leat_chain_has_room(subtask)) {
             *did_work = false;
             return LEAT_OK;
         }

@@ -199,6 +199,9 @@ LEAT_CHECKED leat_code leat_chain_watermark(leat_subtask *subtask, int64_t water
 /* Resumes the deepest pending operator once; false when none is pending. */
 LEAT_CHECKED leat_code leat_chain_resume(leat_subtask *subtask, bool *had_pending, leat_error *error);
 bool leat_chain_is_pending(const leat_subtask *subtask);
+/* Whether every operator takes batches; whether one holds rows that wait for a timer or a wake. */
+bool leat_chain_has_room(const leat_subtask *subtask);
+bool leat_chain_is_waiting(const leat_subtask *subtask);
 /* Timers that are due and wakes: at most one call an operator. *deadline_us: the earliest timer left. */
 LEAT_CHECKED leat_code leat_chain_fire(leat_subtask *subtask, int64_t now_us, int64_t *deadline_us, bool *did_work,
                                        leat_error *error);
