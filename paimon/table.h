@@ -71,6 +71,8 @@ typedef struct leat_paimon_file {
     const char *external_path; /* NULL: none */
     bool has_first_row_id;
     int64_t first_row_id;
+    const char **write_columns; /* NULL: all */
+    size_t write_columns_count;
 } leat_paimon_file;
 
 typedef enum leat_paimon_entry_kind { LEAT_PAIMON_ADD = 0, LEAT_PAIMON_DELETE = 1 } leat_paimon_entry_kind;
@@ -84,6 +86,13 @@ typedef struct leat_paimon_entry {
     leat_paimon_file file;
 } leat_paimon_entry;
 
+/* Where the deletion vector of one data file lies in an index file of type DELETION_VECTORS (files.md §8). */
+typedef struct leat_paimon_dv_range {
+    const char *data_file;
+    int32_t offset, length;
+    int64_t cardinality; /* -1: not known */
+} leat_paimon_dv_range;
+
 /* IndexManifestEntry: hash indexes of dynamic buckets, deletion vectors. */
 typedef struct leat_paimon_index_file {
     leat_paimon_entry_kind kind;
@@ -93,8 +102,9 @@ typedef struct leat_paimon_index_file {
     const char *index_type; /* "HASH", "DELETION_VECTORS" */
     const char *name;
     int64_t size_bytes, rows;
-    const uint8_t *dv_ranges; /* the Avro bytes of _DELETIONS_VECTORS_RANGES as read; NULL: none */
-    size_t dv_ranges_size;
+    const leat_paimon_dv_range *dv_ranges; /* NULL: none */
+    size_t dv_ranges_count;
+    const char *external_path; /* NULL: none */
 } leat_paimon_index_file;
 
 /* What one writer prepared for one partition and bucket: a committable. New files, changelog, compaction (before →
@@ -119,6 +129,24 @@ typedef struct leat_paimon_message {
     size_t new_key_hashes_count;
 } leat_paimon_message;
 
+/* Binary form of a committable: versioned, fixed little-endian fields (paimon/message.c). Borrowed text and bytes of
+ * what was read live in the arena. LEAT_CORRUPT for anything that was not written by leat_paimon_message_write. */
 void leat_paimon_message_write(const leat_paimon_message *message, leat_bytes *out);
 LEAT_CHECKED leat_code leat_paimon_message_read(const uint8_t *data, size_t size, leat_arena *arena,
                                                 leat_paimon_message *out, leat_error *error);
+
+/* The same form of single files, for splits and operators' state. */
+void leat_paimon_file_write(const leat_paimon_file *file, leat_bytes *out);
+LEAT_CHECKED leat_code leat_paimon_file_read(leat_reader *reader, leat_arena *arena, leat_paimon_file *out,
+                                             leat_error *error);
+void leat_paimon_index_file_write(const leat_paimon_index_file *file, leat_bytes *out);
+LEAT_CHECKED leat_code leat_paimon_index_file_read(leat_reader *reader, leat_arena *arena, leat_paimon_index_file *out,
+                                                   leat_error *error);
+
+/* Appends to a list whose array lives in the arena (it grows by copying). The file's own text and bytes are borrowed.
+ */
+LEAT_CHECKED leat_code leat_paimon_files_add(leat_paimon_files *files, const leat_paimon_file *file, leat_arena *arena,
+                                             leat_error *error);
+/* Copies all that a file points to into the arena. */
+LEAT_CHECKED leat_code leat_paimon_file_copy(const leat_paimon_file *file, leat_arena *arena, leat_paimon_file *out,
+                                             leat_error *error);
