@@ -1,9 +1,10 @@
-/* Reads a split of a primary-key table merged: files of one bucket (whole sections of it) are merged by key with the table's
- * merge engine, deletes are dropped. What a batch scan and the full phase of a streaming read deliver. A split that needs no
- * merging (leat_paimon_split_is_raw) is read file by file by the same reader.
+/* Reads a split of a primary-key table merged: files of one bucket (whole sections of it) are merged by key with the
+ * table's merge engine, deletes are dropped. What a batch scan and the full phase of a streaming read deliver. A split
+ * that needs no merging (leat_paimon_split_is_raw) is read file by file by the same reader.
  *
- * Steps never block when a context is given: storage is read by jobs of the context, which wake it; without a context they are
- * done in place (session threads, tests). Memory is bounded by the number of sorted runs, not by the bucket. */
+ * Steps never block when a context is given: storage is read by jobs of the context, which wake it; without a context
+ * they are done in place (session threads, tests). Memory is bounded by the number of sorted runs, not by the bucket.
+ */
 #pragma once
 
 #include "flow/operator.h"
