@@ -37,8 +37,7 @@ leat_code leat_fail_errno(leat_error *error, leat_code code, int errno_value, co
     start(error, code, format, args);
     va_end(args);
     char reason[128];
-    if (strerror_r(errno_value, reason, sizeof reason) != 0) snprintf(reason, sizeof reason, "errno %d", errno_value);
-    append(error, reason);
+    append(error, strerror_r(errno_value, reason, sizeof reason)); /* GNU's, which always gives a text */
     return code;
 }
 
