@@ -4,11 +4,15 @@
 
 #include "connectors/blackhole/blackhole.h"
 #include "connectors/datagen/datagen.h"
+#include "connectors/faker/faker.h"
+#include "connectors/filesystem/filesystem.h"
 
 /* Sorted by identifier. */
 static const leat_connector *const connectors[] = {
     &leat_blackhole_connector,
     &leat_datagen_connector,
+    &leat_faker_connector,
+    &leat_filesystem_connector,
 };
 
 enum { CONNECTORS_COUNT = sizeof connectors / sizeof *connectors };
@@ -33,4 +37,7 @@ void leat_connectors_register(leat_registry *registry)
 {
     leat_registry_add_operator(registry, &leat_datagen_factory);
     leat_registry_add_operator(registry, &leat_blackhole_factory);
+    leat_registry_add_operator(registry, &leat_faker_factory);
+    leat_registry_add_operator(registry, &leat_filesystem_source_factory);
+    leat_registry_add_enumerator(registry, &leat_filesystem_enumerator_factory);
 }
