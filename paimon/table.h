@@ -115,6 +115,10 @@ typedef struct leat_paimon_files {
 } leat_paimon_files;
 
 typedef struct leat_paimon_message {
+    /* The checkpoint that prepared it. A later checkpoint carries messages of an aborted one: the committer commits
+     * them under their own identifier, oldest first, and leaves out what was committed before. INT64_MAX: a batch job's
+     * end. */
+    int64_t checkpoint_id;
     const uint8_t *partition;
     size_t partition_size;
     int32_t bucket, total_buckets;
