@@ -123,12 +123,21 @@ static const char *const kind_names[LEAT_TYPE_KINDS_COUNT] = {
     [LEAT_TYPE_ROW] = "ROW",
 };
 
+/* `name`, with a backtick inside doubled, and a blank. */
+static void print_quoted(const char *name, leat_bytes *out)
+{
+    leat_bytes_text(out, "`");
+    for (; *name; name++)
+        leat_bytes_format(out, *name == '`' ? "``" : "%c", *name);
+    leat_bytes_text(out, "` ");
+}
+
 static void print_children(const leat_type *type, bool short_names, leat_bytes *out)
 {
     leat_bytes_text(out, "<");
     for (int32_t i = 0; i < type->children_count; i++) {
         if (i) leat_bytes_text(out, ", ");
-        if (type->child_names) leat_bytes_format(out, "`%s` ", type->child_names[i]);
+        if (type->child_names) print_quoted(type->child_names[i], out);
         leat_type_print(&type->children[i], short_names, out);
     }
     leat_bytes_text(out, ">");
@@ -234,24 +243,33 @@ static leat_code parse_decimal(type_parser *parser, leat_type *out)
 
 static leat_code parse_type(type_parser *parser, int depth, leat_type *out);
 
+/* After the opening backtick; a doubled one stands for itself. */
+static leat_code parse_quoted_name(type_parser *parser, const char **out)
+{
+    const char *start = parser->at;
+    for (; *parser->at && (*parser->at != '`' || parser->at[1] == '`'); parser->at++)
+        parser->at += *parser->at == '`';
+    if (*parser->at != '`') return wrong(parser, "'`'");
+    char *name = leat_arena_strndup(parser->arena, start, (size_t)(parser->at++ - start));
+    if (!name) return leat_fail_no_memory(parser->error);
+    char *to = name;
+    for (const char *from = name; *from; from++) {
+        if (*from == '`') from++;
+        *to++ = *from;
+    }
+    *to = '\0';
+    *out = name;
+    return *name ? LEAT_OK : wrong(parser, "a field name");
+}
+
 static leat_code parse_field_name(type_parser *parser, const char **out)
 {
-    skip_blanks(parser);
+    if (accept_char(parser, '`')) return parse_quoted_name(parser, out);
     const char *start = parser->at;
-    size_t length = 0;
-    if (*start == '`') {
-        start = ++parser->at;
-        while (*parser->at && *parser->at != '`')
-            parser->at++;
-        length = (size_t)(parser->at - start);
-        if (*parser->at++ != '`') return wrong(parser, "'`'");
-    } else {
-        while (isalnum((unsigned char)*parser->at) || *parser->at == '_')
-            parser->at++;
-        length = (size_t)(parser->at - start);
-    }
-    if (!length) return wrong(parser, "a field name");
-    *out = leat_arena_strndup(parser->arena, start, length);
+    while (isalnum((unsigned char)*parser->at) || *parser->at == '_')
+        parser->at++;
+    if (parser->at == start) return wrong(parser, "a field name");
+    *out = leat_arena_strndup(parser->arena, start, (size_t)(parser->at - start));
     return *out ? LEAT_OK : leat_fail_no_memory(parser->error);
 }
 
