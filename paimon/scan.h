@@ -56,7 +56,7 @@ typedef enum leat_paimon_compare {
 typedef struct leat_paimon_predicate {
     int32_t field_id; /* of the table's newest schema */
     leat_paimon_compare compare;
-    leat_value value; /* of the field's type, not NULL */
+    leat_paimon_value value; /* of the field's type, not NULL */
 } leat_paimon_predicate;
 
 typedef struct leat_paimon_scan {
