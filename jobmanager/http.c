@@ -84,7 +84,8 @@ static int body_follows(struct lws *wsi, leat_http_method method, bool *closes)
     char text[24] = "";
     bool has_length = lws_hdr_copy(wsi, text, sizeof text, WSI_TOKEN_HTTP_CONTENT_LENGTH) > 0;
     bool takes_body = method == LEAT_HTTP_POST || method == LEAT_HTTP_PUT || method == LEAT_HTTP_PATCH;
-    if (method == LEAT_HTTP_OTHER) *closes = true; /* HEAD wants no body: the end of the connection ends the confusion */
+    if (method == LEAT_HTTP_OTHER)
+        *closes = true; /* HEAD wants no body: the end of the connection ends the confusion */
     if (!takes_body) return 0;
     if (!has_length) { /* libwebsockets would wait for a body that never comes: answer, then close */
         *closes = true;

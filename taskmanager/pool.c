@@ -69,13 +69,21 @@ static void heap_remove(pool *self, leat_runnable *runnable)
     if (moved != runnable) heap_sift(self, at, moved);
 }
 
-static void heap_add(pool *self, leat_runnable *runnable)
+/* False: no memory for the heap. */
+static bool heap_add(pool *self, leat_runnable *runnable)
 {
-    /* Without memory for the heap the runnable is run again soon instead: late is wrong, early is not. */
     if (leat_grow(&self->heap, &self->heap_capacity, self->heap_count + 2, sizeof *self->heap, NULL) != LEAT_OK) {
-        return;
+        return false;
     }
     heap_sift(self, ++self->heap_count, runnable);
+    return true;
+}
+
+/* A worker that was signalled is not signalled again before it has looked: the next runnable wakes another one. */
+static void wake_worker(worker *waiting)
+{
+    waiting->is_waiting = false;
+    pthread_cond_signal(&waiting->wake);
 }
 
 static void enqueue(pool *self, leat_runnable *runnable)
@@ -85,12 +93,12 @@ static void enqueue(pool *self, leat_runnable *runnable)
     *home->last = runnable;
     home->last = &runnable->next;
     if (home->is_waiting) {
-        pthread_cond_signal(&home->wake);
+        wake_worker(home);
         return;
     }
     for (int i = 0; i < self->workers_count; i++) { /* home is busy: let an idle one steal it */
         if (self->workers[i].is_waiting) {
-            pthread_cond_signal(&self->workers[i].wake);
+            wake_worker(&self->workers[i]);
             return;
         }
     }
@@ -167,9 +175,9 @@ static void after_run(worker *me, leat_runnable *runnable, leat_run_status statu
 {
     pool *self = me->pool;
     runnable->home = me->index;
-    if (status == LEAT_RUN_WAIT) {
-        runnable->deadline_us = deadline_us;
-        if (deadline_us != INT64_MAX) heap_add(self, runnable);
+    runnable->deadline_us = deadline_us;
+    /* Without memory for the timer it is run again at once instead: late is wrong, early is not. */
+    if (status == LEAT_RUN_WAIT && (deadline_us == INT64_MAX || heap_add(self, runnable))) {
         int running = RUNNING;
         if (atomic_compare_exchange_strong_explicit(&runnable->state, &running, IDLE, memory_order_acq_rel,
                                                     memory_order_acquire)) {

@@ -94,8 +94,8 @@ static void the_end_of_the_last_missing_channel_completes_the_alignment(void **s
     assert_int_equal(leat_aligner_on_end(&aligner, 2, 9).kind, LEAT_ALIGN_NONE); /* told twice */
 }
 
-/* Channels that deliver barriers in order, with some missing, some ending: each checkpoint is cut at most once, in order, and
- * only when every open channel has brought its barrier. */
+/* Channels that deliver barriers in order, with some missing, some ending: each checkpoint is cut at most once, in
+ * order, and only when every open channel has brought its barrier. */
 static void any_interleaving_cuts_in_order(void **state)
 {
     (void)state;

@@ -73,8 +73,8 @@ static void small_amounts_are_granted_together(void **state)
     assert_int_equal(in.consumed_bytes, 0);
 }
 
-/* However both sides take turns, the sender is never stuck for ever and never has more in flight than the limit plus one
- * element. */
+/* However both sides take turns, the sender is never stuck for ever and never has more in flight than the limit plus
+ * one element. */
 static void credit_goes_round_for_ever(void **state)
 {
     (void)state;

@@ -302,8 +302,8 @@ static void stopping_aborts_all_and_starts_nothing(void **state)
     EXPECT("");
 }
 
-/* Random events, some twice, some late: completions are in order, each at most once, never after an abort, and the machine
- * never has more under way than allowed. */
+/* Random events, some twice, some late: completions are in order, each at most once, never after an abort, and the
+ * machine never has more under way than allowed. */
 static void any_order_of_events_keeps_the_rules(void **state)
 {
     (void)state;
