@@ -6,6 +6,7 @@
 #include "connectors/datagen/datagen.h"
 #include "connectors/faker/faker.h"
 #include "connectors/filesystem/filesystem.h"
+#include "connectors/jdbc/jdbc.h"
 
 /* Sorted by identifier. */
 static const leat_connector *const connectors[] = {
@@ -13,6 +14,7 @@ static const leat_connector *const connectors[] = {
     &leat_datagen_connector,
     &leat_faker_connector,
     &leat_filesystem_connector,
+    &leat_jdbc_connector,
 };
 
 enum { CONNECTORS_COUNT = sizeof connectors / sizeof *connectors };
@@ -40,4 +42,6 @@ void leat_connectors_register(leat_registry *registry)
     leat_registry_add_operator(registry, &leat_faker_factory);
     leat_registry_add_operator(registry, &leat_filesystem_source_factory);
     leat_registry_add_enumerator(registry, &leat_filesystem_enumerator_factory);
+    leat_registry_add_operator(registry, &leat_jdbc_sink_factory);
+    leat_registry_add_operator(registry, &leat_jdbc_source_factory);
 }
