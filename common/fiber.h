@@ -1,6 +1,6 @@
-/* Fibers: blocking-style code that runs in one thread and gives way where it would block. For tests/sim, where every call of the
- * environment is a switch point (DESIGN 2.1). A fiber runs on a stack of its own (ucontext); switches are announced to
- * AddressSanitizer. Not thread-safe: all fibers of a scheduler belong to one thread. */
+/* Fibers: blocking-style code that runs in one thread and gives way where it would block. For tests/sim, where every
+ * call of the environment is a switch point (DESIGN 2.1). A fiber runs on a stack of its own (ucontext); switches are
+ * announced to AddressSanitizer. Not thread-safe: all fibers of a scheduler belong to one thread. */
 #pragma once
 
 #include <stdbool.h>

@@ -131,7 +131,18 @@ static leat_code fill_deploy(leat_jm_job *job, Leat__Pb__Deploy *deploy, leat_ar
     deploy->locations = leat_arena_take(arena, tms * sizeof *deploy->locations);
     Leat__Pb__SubtaskPlacement *placements = leat_arena_take(arena, tasks * sizeof *placements);
     deploy->placements = leat_arena_take(arena, tasks * sizeof *deploy->placements);
-    if (!locations || !deploy->locations || !placements || !deploy->placements) return leat_fail_no_memory(error);
+    Leat__Pb__ConfigEntry *entries = leat_arena_take(arena, job->config.count * sizeof *entries);
+    deploy->config = leat_arena_take(arena, job->config.count * sizeof *deploy->config);
+    if (!locations || !deploy->locations || !placements || !deploy->placements || !entries || !deploy->config) {
+        return leat_fail_no_memory(error);
+    }
+    for (size_t i = 0; i < job->config.count; i++) {
+        const leat_config_entry *entry = &job->config.entries[i];
+        leat__pb__config_entry__init(&entries[i]);
+        entries[i].key = entry->key;
+        entries[i].value = (ProtobufCBinaryData){strlen(entry->value), (uint8_t *)(uintptr_t)entry->value};
+        deploy->config[deploy->n_config++] = &entries[i];
+    }
     for (size_t i = 0; i < tms; i++) {
         leat__pb__location__init(&locations[i]);
         locations[i].task_manager = self->taskmanagers[i].id;

@@ -54,8 +54,8 @@ static leat_code check_deploy(const Leat__Pb__Deploy *deploy, const Leat__Pb__Jo
 
 static leat_code read_options(leat_task_job *job, leat_error *error)
 {
-    for (size_t i = 0; i < job->graph->n_config; i++) {
-        const Leat__Pb__ConfigEntry *entry = job->graph->config[i];
+    for (size_t i = 0; i < job->deploy->n_config; i++) {
+        const Leat__Pb__ConfigEntry *entry = job->deploy->config[i];
         char *value = leat_strndup((const char *)entry->value.data, entry->value.len);
         if (!value) return leat_fail_no_memory(error);
         leat_code code = leat_config_set(&job->config, entry->key, value, error);

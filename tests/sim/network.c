@@ -44,8 +44,10 @@ static void on_broken(sim_world *world, void *arg)
     sim_process *process = world->taskmanagers[broken.end];
     if (process->is_dead || process->generation != broken.generation) return;
     snprintf(other, sizeof other, "sim-%d", broken.other);
-    if (broken.other == SIM_JOBMANAGER) leat_taskmanager_register(&process->taskmanager); /* it connects again by itself */
-    else leat_taskmanager_on_peer_lost(&process->taskmanager, other);
+    if (broken.other == SIM_JOBMANAGER)
+        leat_taskmanager_register(&process->taskmanager); /* it connects again by itself */
+    else
+        leat_taskmanager_on_peer_lost(&process->taskmanager, other);
 }
 
 static void tell_broken(sim_world *world, int end, int other, int64_t after_us)
@@ -74,7 +76,8 @@ void sim_disconnect(sim_world *world, int index)
         if (other == index) continue;
         world->link_epoch[index][other]++;
         world->link_epoch[other][index]++;
-        bool is_there = other == SIM_JOBMANAGER || (other < world->taskmanagers_count && !world->taskmanagers[other]->is_dead);
+        bool is_there =
+            other == SIM_JOBMANAGER || (other < world->taskmanagers_count && !world->taskmanagers[other]->is_dead);
         if (is_there) tell_broken(world, other, index, (int64_t)sim_below(world, 3000));
     }
 }
@@ -82,12 +85,15 @@ void sim_disconnect(sim_world *world, int index)
 static void hand_over(sim_world *world, const packet *sent)
 {
     if (sent->to == SIM_JOBMANAGER) {
-        leat_jobmanager_on_control(&world->manager, world->taskmanagers[sent->from]->id, sent->bytes.data, sent->bytes.size);
+        leat_jobmanager_on_control(&world->manager, world->taskmanagers[sent->from]->id, sent->bytes.data,
+                                   sent->bytes.size);
         return;
     }
     leat_taskmanager *to = &world->taskmanagers[sent->to]->taskmanager;
-    if (sent->is_data) leat_taskmanager_on_data(to, sent->bytes.data, sent->bytes.size, leat_buffer_ref(sent->body));
-    else leat_taskmanager_on_control(to, sent->bytes.data, sent->bytes.size);
+    if (sent->is_data)
+        leat_taskmanager_on_data(to, sent->bytes.data, sent->bytes.size, leat_buffer_ref(sent->body));
+    else
+        leat_taskmanager_on_control(to, sent->bytes.data, sent->bytes.size);
 }
 
 static void deliver(sim_world *world, void *arg)
@@ -96,6 +102,8 @@ static void deliver(sim_world *world, void *arg)
     bool is_lost = world->taskmanagers_count == 0 || sent->epoch != world->link_epoch[sent->from][sent->to] ||
                    sent->to_generation != generation_of(world, sent->to) ||
                    sent->from_generation != generation_of(world, sent->from);
+    /* Sent after the other end died and before this one noticed. */
+    is_lost = is_lost || (sent->to != SIM_JOBMANAGER && world->taskmanagers[sent->to]->is_dead);
     if (!is_lost && sim_chance(world, world->weather.break_chance)) {
         break_connection(world, sent->from, sent->to);
         is_lost = true;

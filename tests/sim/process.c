@@ -4,8 +4,8 @@
 #include "common/memory.h"
 #include "tests/sim/world.h"
 
-/* The environment of a process: time, jobs as fibers, storage behind delays and failures; and the executor of its subtasks, for
- * which a run is an event. */
+/* The environment of a process: time, jobs as fibers, storage behind delays and failures; and the executor of its
+ * subtasks, for which a run is an event. */
 
 static sim_process *process_of(leat_env *env)
 {

@@ -37,7 +37,8 @@ void sim_after(sim_world *world, int64_t us, void (*fire)(sim_world *world, void
     leat_code code = leat_grow(&world->events, &world->events_capacity, world->events_count + 2, sizeof event, NULL);
     LEAT_ASSERT(code == LEAT_OK);
     size_t at = ++world->events_count;
-    for (; at > 1 && event_before(&event, &world->events[at / 2]); at /= 2) world->events[at] = world->events[at / 2];
+    for (; at > 1 && event_before(&event, &world->events[at / 2]); at /= 2)
+        world->events[at] = world->events[at / 2];
     world->events[at] = event;
 }
 
@@ -60,8 +61,9 @@ static sim_event take_event(sim_world *world)
 void sim_fail(sim_world *world, const char *condition, const char *format, ...)
 {
     if (world->failure[0]) return;
-    int used = snprintf(world->failure, sizeof world->failure, "seed %" PRIu64 ", t = %" PRId64 " ms: broken: %s: ",
-                        world->seed, world->now_us / 1000, condition);
+    int used =
+        snprintf(world->failure, sizeof world->failure,
+                 "seed %" PRIu64 ", t = %" PRId64 " ms: broken: %s: ", world->seed, world->now_us / 1000, condition);
     va_list args;
     va_start(args, format);
     vsnprintf(world->failure + used, sizeof world->failure - (size_t)used, format, args);
@@ -145,7 +147,8 @@ void sim_world_done(sim_world *world)
         LEAT_ASSERT(code == LEAT_OK);
     }
     sim_run(world, world->now_us + RUN_DOWN_US, NULL, NULL);
-    for (int i = 0; i < world->taskmanagers_count; i++) sim_kill_taskmanager(world, i);
+    for (int i = 0; i < world->taskmanagers_count; i++)
+        sim_kill_taskmanager(world, i);
     world->jm.is_dead = true;
     world->taskmanagers_count = 0; /* nobody is told anything any more */
     for (int i = 0; i < STEPS_MAX && (world->dead_count || world->jm.fibers || world->events_count > 2); i++) {

@@ -1,10 +1,11 @@
-/* The simulated world: one thread, one seed. Time jumps from event to event; processes (a job manager, task managers) are the
- * production objects without their sockets and threads; their jobs are fibers; the network and the storage are models.
+/* The simulated world: one thread, one seed. Time jumps from event to event; processes (a job manager, task managers)
+ * are the production objects without their sockets and threads; their jobs are fibers; the network and the storage are
+ * models.
  *
- * The network keeps the order of messages on one connection (TCP does) but not between connections; a connection may be slow, and
- * may break: what is under way on it is lost and both ends are told. A process may be killed at any moment: from then on nothing
- * it does has any effect, and its memory is taken down quietly. Storage calls take time, may fail before they have an effect, or
- * after it (a lost reply). */
+ * The network keeps the order of messages on one connection (TCP does) but not between connections; a connection may be
+ * slow, and may break: what is under way on it is lost and both ends are told. A process may be killed at any moment:
+ * from then on nothing it does has any effect, and its memory is taken down quietly. Storage calls take time, may fail
+ * before they have an effect, or after it (a lost reply). */
 #pragma once
 
 #include <stdbool.h>

@@ -1,0 +1,505 @@
+#include "tests/sim/counting.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/memory.h"
+#include "connectors/datagen/datagen.h"
+
+/* --- count by k: state is one number a key --- */
+
+typedef struct counter {
+    leat_operator operator; /* first */
+    int64_t counts[SIM_KEYS + 1];
+    leat_batch_builder builder;
+} counter;
+
+static leat_code counter_open(leat_operator *operator, const leat_restored * restored, leat_error *error)
+{
+    counter *self = (counter *)operator;
+    for (size_t i = 0; restored && i < restored->parts_count; i++) {
+        leat_reader reader;
+        leat_reader_init(&reader, restored->parts[i].state, restored->parts[i].state_size);
+        for (int k = 0; k <= SIM_KEYS; k++)
+            self->counts[k] += leat_reader_i64(&reader);
+        LEAT_TRY(leat_reader_check(&reader, true, "counter state", error));
+    }
+    leat_layout layouts[3] = {LEAT_LAYOUT_64, LEAT_LAYOUT_32, LEAT_LAYOUT_64};
+    return leat_batch_builder_init(&self->builder, layouts, 3, LEAT_BATCH_ROWS_MAX, error);
+}
+
+static leat_code counter_process(leat_operator *operator, int32_t input, leat_batch **batch, leat_progress *progress,
+                                 leat_error *error)
+{
+    (void)input;
+    (void)progress;
+    counter *self = (counter *)operator;
+    const int64_t *numbers = (*batch)->columns[0].values;
+    const int32_t *keys = (*batch)->columns[1].values;
+    for (int32_t i = 0; i < (*batch)->selected; i++) {
+        int32_t row = leat_batch_row(*batch, i);
+        LEAT_TRY(leat_batch_builder_begin_row(&self->builder, LEAT_ROW_INSERT, error));
+        leat_batch_builder_set_fixed(&self->builder, 0, &numbers[row]);
+        leat_batch_builder_set_fixed(&self->builder, 1, &keys[row]);
+        self->counts[keys[row]]++;
+        leat_batch_builder_set_fixed(&self->builder, 2, &self->counts[keys[row]]);
+    }
+    leat_batch *out;
+    LEAT_TRY(leat_batch_builder_finish(&self->builder, &out, error));
+    leat_code code = leat_context_emit(operator->context, &out, error);
+    leat_batch_free(out);
+    return code;
+}
+
+static leat_code counter_snapshot(leat_operator *operator, leat_operator_snapshot * snapshot, leat_progress *progress,
+                                  leat_error *error)
+{
+    (void)progress;
+    counter *self = (counter *)operator;
+    for (int k = 0; k <= SIM_KEYS; k++)
+        leat_bytes_put_i64(&snapshot->state, self->counts[k]);
+    return leat_bytes_check(&snapshot->state, error);
+}
+
+static void counter_close(leat_operator *operator)
+{
+    leat_batch_builder_done(&((counter *)operator)->builder);
+    leat_free(operator);
+}
+
+static const leat_operator_vtable counter_vtable = {.type = "sim-count",
+                                                    .open = counter_open,
+                                                    .process_batch = counter_process,
+                                                    .snapshot = counter_snapshot,
+                                                    .close = counter_close};
+
+static leat_code counter_create(leat_operator_context *context, const uint8_t *config, size_t config_size,
+                                leat_operator **out, leat_error *error)
+{
+    (void)context;
+    (void)config;
+    (void)config_size;
+    counter *self = leat_calloc(1, sizeof *self);
+    if (!self) return leat_fail_no_memory(error);
+    self->operator.vtable = & counter_vtable;
+    *out = &self->operator;
+    return LEAT_OK;
+}
+
+/* --- the sink: rows of a checkpoint are written to an object by a job, then prepared; carried until confirmed --- */
+
+typedef struct prepared {
+    int64_t checkpoint_id;
+    char path[96];
+} prepared;
+
+typedef struct sink sink;
+
+typedef struct write_job {
+    leat_job job; /* first */
+    sink *owner;
+    int64_t checkpoint_id;
+    char path[96];
+    leat_bytes rows;
+    bool is_done;
+    leat_code code;
+    leat_error error;
+} write_job;
+
+enum { PREPARED_MAX = 256, WRITES_MAX = 32 };
+
+struct sink {
+    leat_operator operator; /* first */
+    leat_bytes rows;        /* since the last cut: n, k, c a row */
+    prepared prepared[PREPARED_MAX];
+    int prepared_count;
+    write_job *writes[WRITES_MAX];
+    int writes_count;
+};
+
+static leat_code sink_open(leat_operator *operator, const leat_restored * restored, leat_error *error)
+{
+    sink *self = (sink *)operator;
+    for (size_t i = 0; restored && i < restored->parts_count; i++) {
+        leat_reader reader;
+        leat_reader_init(&reader, restored->parts[i].state, restored->parts[i].state_size);
+        uint32_t count = leat_reader_u32(&reader);
+        for (uint32_t p = 0; p < count && !reader.failed && self->prepared_count < PREPARED_MAX; p++) {
+            prepared *carried = &self->prepared[self->prepared_count++];
+            carried->checkpoint_id = leat_reader_i64(&reader);
+            size_t length;
+            const uint8_t *path = leat_reader_block(&reader, &length);
+            snprintf(carried->path, sizeof carried->path, "%.*s", (int)length, (const char *)path);
+        }
+        LEAT_TRY(leat_reader_check(&reader, true, "sink state", error));
+    }
+    return LEAT_OK;
+}
+
+static leat_code sink_process(leat_operator *operator, int32_t input, leat_batch **batch, leat_progress *progress,
+                              leat_error *error)
+{
+    (void)input;
+    (void)progress;
+    sink *self = (sink *)operator;
+    const int64_t *numbers = (*batch)->columns[0].values, *counts = (*batch)->columns[2].values;
+    const int32_t *keys = (*batch)->columns[1].values;
+    for (int32_t i = 0; i < (*batch)->selected; i++) {
+        int32_t row = leat_batch_row(*batch, i);
+        leat_bytes_put_i64(&self->rows, numbers[row]);
+        leat_bytes_put_i64(&self->rows, keys[row]);
+        leat_bytes_put_i64(&self->rows, counts[row]);
+    }
+    return leat_bytes_check(&self->rows, error);
+}
+
+static void run_write(leat_job *job, leat_env *env)
+{
+    write_job *write = (write_job *)job;
+    enum { TRIES = 8 };
+    for (int i = 0; i < TRIES; i++) {
+        write->code = leat_storage_put(env->storage, write->path, write->rows.data, write->rows.size, LEAT_PUT_REPLACE,
+                                       &write->error);
+        if (write->code == LEAT_OK) return;
+        leat_env_sleep_ms(env, 5);
+    }
+}
+
+static void done_write(leat_job *job, leat_env *env)
+{
+    (void)env;
+    write_job *write = (write_job *)job;
+    leat_operator_context *context = write->owner->operator.context;
+    write->is_done = true; /* one thread: no barrier needed in the simulation */
+    leat_context_wake(context);
+}
+
+static leat_code sink_resume_snapshot(leat_operator *operator, leat_operator_snapshot * snapshot,
+                                      leat_progress *progress, leat_error *error);
+
+static leat_code sink_snapshot(leat_operator *operator, leat_operator_snapshot * snapshot, leat_progress *progress,
+                               leat_error *error)
+{
+    sink *self = (sink *)operator;
+    const leat_operator_context *context = operator->context;
+    if (self->rows.size && self->writes_count < WRITES_MAX) {
+        write_job *write = leat_calloc(1, sizeof *write);
+        if (!write) return leat_fail_no_memory(error);
+        write->job = (leat_job){.run = run_write, .done = done_write};
+        write->owner = self;
+        write->checkpoint_id = snapshot->checkpoint_id;
+        write->rows = self->rows;
+        self->rows = (leat_bytes){0};
+        snprintf(write->path, sizeof write->path, "mem:/table/data-%" PRId64 "-%d-%d", snapshot->checkpoint_id,
+                 context->subtask, context->attempt);
+        self->writes[self->writes_count++] = write;
+        LEAT_TRY(leat_context_spawn(operator->context, &write->job, error));
+    }
+    return sink_resume_snapshot(operator, snapshot, progress, error);
+}
+
+/* Done when every write of this or an earlier checkpoint is. */
+static leat_code sink_resume_snapshot(leat_operator *operator, leat_operator_snapshot * snapshot,
+                                      leat_progress *progress, leat_error *error)
+{
+    sink *self = (sink *)operator;
+    *progress = LEAT_AGAIN;
+    while (self->writes_count && self->writes[0]->checkpoint_id <= snapshot->checkpoint_id) {
+        write_job *write = self->writes[0];
+        if (!write->is_done) return LEAT_OK;
+        if (write->code != LEAT_OK) {
+            if (error) *error = write->error;
+            return write->code;
+        }
+        LEAT_ASSERT(self->prepared_count < PREPARED_MAX);
+        prepared *added = &self->prepared[self->prepared_count++];
+        added->checkpoint_id = write->checkpoint_id;
+        snprintf(added->path, sizeof added->path, "%s", write->path);
+        leat_bytes_done(&write->rows);
+        leat_free(write);
+        memmove(&self->writes[0], &self->writes[1], (size_t)--self->writes_count * sizeof self->writes[0]);
+    }
+    leat_bytes_put_u32(&snapshot->state, (uint32_t)self->prepared_count);
+    for (int i = 0; i < self->prepared_count; i++) {
+        const prepared *carried = &self->prepared[i];
+        leat_bytes_put_i64(&snapshot->state, carried->checkpoint_id);
+        leat_bytes_put_block(&snapshot->state, carried->path, strlen(carried->path));
+        leat_bytes committable = {0};
+        leat_bytes_put(&committable, carried->path, strlen(carried->path));
+        LEAT_TRY(leat_operator_snapshot_add(snapshot, &committable, error));
+    }
+    *progress = LEAT_DONE;
+    return leat_bytes_check(&snapshot->state, error);
+}
+
+static leat_code sink_complete(leat_operator *operator, int64_t checkpoint_id, leat_error *error)
+{
+    (void)error;
+    sink *self = (sink *)operator;
+    int kept = 0;
+    for (int i = 0; i < self->prepared_count; i++) {
+        if (self->prepared[i].checkpoint_id > checkpoint_id) self->prepared[kept++] = self->prepared[i];
+    }
+    self->prepared_count = kept;
+    return LEAT_OK;
+}
+
+static void sink_close(leat_operator *operator)
+{
+    sink *self = (sink *)operator;
+    for (int i = 0; i < self->writes_count; i++) {
+        leat_bytes_done(&self->writes[i]->rows);
+        leat_free(self->writes[i]);
+    }
+    leat_bytes_done(&self->rows);
+    leat_free(self);
+}
+
+static const leat_operator_vtable sink_vtable = {.type = "sim-sink",
+                                                 .open = sink_open,
+                                                 .process_batch = sink_process,
+                                                 .snapshot = sink_snapshot,
+                                                 .snapshot_resume = sink_resume_snapshot,
+                                                 .checkpoint_complete = sink_complete,
+                                                 .close = sink_close};
+
+static leat_code sink_create(leat_operator_context *context, const uint8_t *config, size_t config_size,
+                             leat_operator **out, leat_error *error)
+{
+    (void)context;
+    (void)config;
+    (void)config_size;
+    sink *self = leat_calloc(1, sizeof *self);
+    if (!self) return leat_fail_no_memory(error);
+    self->operator.vtable = & sink_vtable;
+    *out = &self->operator;
+    return LEAT_OK;
+}
+
+/* --- the committer: "mem:/table/commit-<checkpoint>" lists the paths; a path is in the table once it is in any commit
+ * --- */
+
+static leat_code committer_commit(leat_committer *self, int64_t checkpoint_id, const leat_committable *committables,
+                                  size_t count, leat_error *error);
+
+typedef struct committer {
+    leat_committer committer; /* first */
+    leat_env *env;
+} committer;
+
+static void committer_close(leat_committer *self)
+{
+    leat_free(self);
+}
+
+static const leat_committer_vtable committer_vtable = {committer_commit, committer_close};
+
+/* Idempotent by the checkpoint's number, and by path: what an earlier commit has is left out. */
+static leat_code committer_commit(leat_committer *base, int64_t checkpoint_id, const leat_committable *committables,
+                                  size_t count, leat_error *error)
+{
+    committer *self = (committer *)base;
+    leat_storage *storage = self->env->storage;
+    leat_storage_list list = {0};
+    leat_bytes known = {0}, added = {0};
+    leat_code code = leat_storage_list_folder(storage, "mem:/table", &list, error);
+    for (size_t i = 0; code == LEAT_OK && i < list.count; i++) {
+        if (strncmp(list.entries[i].name, "commit-", 7) != 0) continue;
+        char path[96];
+        snprintf(path, sizeof path, "mem:/table/%.60s", list.entries[i].name);
+        code = leat_storage_get_all(storage, path, 1 << 20, &known, error);
+    }
+    leat_bytes_text(&known, "");
+    for (size_t i = 0; code == LEAT_OK && i < count; i++) {
+        char line[100];
+        snprintf(line, sizeof line, "%.*s\n", (int)committables[i].size, (const char *)committables[i].data);
+        if (!strstr((const char *)known.data, line)) leat_bytes_text(&added, line);
+    }
+    if (code == LEAT_OK && added.size) {
+        char path[64];
+        snprintf(path, sizeof path, "mem:/table/commit-%012" PRId64, checkpoint_id);
+        code = leat_storage_put(storage, path, added.data, added.size, LEAT_PUT_IF_ABSENT, error);
+    }
+    leat_storage_list_done(&list);
+    leat_bytes_done(&known);
+    leat_bytes_done(&added);
+    return code;
+}
+
+static leat_code committer_create(leat_env *env, const leat_config *config, const char *commit_user,
+                                  const uint8_t *commit_config, size_t config_size, leat_committer **out,
+                                  leat_error *error)
+{
+    (void)config;
+    (void)commit_user;
+    (void)commit_config;
+    (void)config_size;
+    committer *self = leat_alloc(sizeof *self);
+    if (!self) return leat_fail_no_memory(error);
+    *self = (committer){{&committer_vtable}, env};
+    *out = &self->committer;
+    return LEAT_OK;
+}
+
+static const leat_operator_factory counter_factory = {"sim-count", counter_create};
+static const leat_operator_factory sink_factory = {"sim-sink", sink_create};
+static const leat_committer_factory committer_factory = {"sim-commit", committer_create};
+
+void sim_counting_register(leat_registry *registry)
+{
+    leat_registry_add_operator(registry, &leat_datagen_factory);
+    leat_registry_add_operator(registry, &counter_factory);
+    leat_registry_add_operator(registry, &sink_factory);
+    leat_registry_add_committer(registry, &committer_factory);
+}
+
+/* --- the graph --- */
+
+static void fill_operator(Leat__Pb__Operator *operator, const char * type, const leat_bytes *config)
+{
+    leat__pb__operator__init(operator);
+    operator->type = operator->uid = operator->name = operator->description =(char *)(uintptr_t) type;
+    if (config) operator->config =(ProtobufCBinaryData){config->size, config->data};
+}
+
+static void fill_vertex(Leat__Pb__Vertex *vertex, Leat__Pb__Operator **chain, int32_t parallelism)
+{
+    leat__pb__vertex__init(vertex);
+    vertex->name = chain[0]->name;
+    vertex->parallelism = (uint32_t)parallelism;
+    vertex->operators = chain;
+    vertex->n_operators = 1;
+}
+
+static void fill_edge(Leat__Pb__Edge *edge, uint32_t source, uint32_t *key, const leat_bytes *schema)
+{
+    leat__pb__edge__init(edge);
+    edge->source = source;
+    edge->target = source + 1;
+    edge->exchange = LEAT__PB__EXCHANGE__HASH;
+    edge->key_columns = key;
+    edge->n_key_columns = 1;
+    edge->schema = (ProtobufCBinaryData){schema->size, schema->data};
+}
+
+leat_code sim_counting_graph(const sim_counting *job, leat_bytes *out, leat_error *error)
+{
+    leat_type bigint = leat_type_make(LEAT_TYPE_BIGINT, true), integer = leat_type_make(LEAT_TYPE_INT, true);
+    leat_field fields[3] = {{"n", bigint}, {"k", integer}, {"c", bigint}};
+    leat_datagen_field generators[2] = {leat_datagen_field_default(&bigint), leat_datagen_field_default(&integer)};
+    generators[0].kind = LEAT_DATAGEN_SEQUENCE;
+    generators[0].min = 0;
+    generators[0].max = SIM_NUMBERS_MAX - 1;
+    generators[1].min = 1;
+    generators[1].max = SIM_KEYS;
+    leat_datagen_config datagen = {{2, fields}, generators, job->rows_per_second, -1};
+    leat_bytes config = {0}, in = {0}, counted = {0};
+    leat_datagen_config_write(&datagen, &config);
+    leat_schema_write(&(leat_schema){2, fields}, &in);
+    leat_schema_write(&(leat_schema){3, fields}, &counted);
+    Leat__Pb__Operator operators[3];
+    fill_operator(&operators[0], "datagen", &config);
+    fill_operator(&operators[1], "sim-count", NULL);
+    fill_operator(&operators[2], "sim-sink", NULL);
+    Leat__Pb__Operator *chains[3] = {&operators[0], &operators[1], &operators[2]};
+    Leat__Pb__Vertex vertices[3], *all[3] = {&vertices[0], &vertices[1], &vertices[2]};
+    fill_vertex(&vertices[0], &chains[0], job->source_parallelism);
+    fill_vertex(&vertices[1], &chains[1], job->count_parallelism);
+    fill_vertex(&vertices[2], &chains[2], job->sink_parallelism);
+    vertices[0].is_source = true;
+    vertices[2].committer = "sim-commit";
+    uint32_t by_key = 1, by_number = 0;
+    Leat__Pb__Edge edges[2], *all_edges[2] = {&edges[0], &edges[1]};
+    fill_edge(&edges[0], 0, &by_key, &in);
+    fill_edge(&edges[1], 1, &by_number, &counted);
+    Leat__Pb__JobGraph graph = LEAT__PB__JOB_GRAPH__INIT;
+    graph.version = 1;
+    graph.name = "counting";
+    graph.vertices = all;
+    graph.n_vertices = 3;
+    graph.edges = all_edges;
+    graph.n_edges = 2;
+    uint8_t *room = leat_bytes_extend(out, leat__pb__job_graph__get_packed_size(&graph));
+    if (room) leat__pb__job_graph__pack(&graph, room);
+    leat_bytes_done(&config);
+    leat_bytes_done(&in);
+    leat_bytes_done(&counted);
+    return leat_bytes_check(out, error);
+}
+
+/* --- the reader --- */
+
+typedef struct tally {
+    uint8_t *seen; /* a bit a number */
+    int64_t rows;
+    int64_t count_sum[SIM_KEYS + 1], count_max[SIM_KEYS + 1], count_rows[SIM_KEYS + 1];
+} tally;
+
+static void read_data(sim_world *world, const char *path, tally *into)
+{
+    leat_bytes bytes = {0};
+    leat_code code = leat_storage_get_all(world->objects, path, 64 << 20, &bytes, NULL);
+    SIM_REQUIRE(world, code == LEAT_OK, "committed object %s can't be read", path);
+    leat_reader reader;
+    leat_reader_init(&reader, bytes.data, bytes.size);
+    while (leat_reader_left(&reader) >= 24) {
+        int64_t n = leat_reader_i64(&reader), k = leat_reader_i64(&reader), c = leat_reader_i64(&reader);
+        bool is_sane = n >= 0 && n < SIM_NUMBERS_MAX && k >= 1 && k <= SIM_KEYS;
+        SIM_REQUIRE(world, is_sane, "row %" PRId64 ", %" PRId64, n, k);
+        if (!is_sane) break;
+        SIM_REQUIRE(world, !leat_bit_get(into->seen, (int32_t)n), "number %" PRId64 " is there twice", n);
+        leat_bit_set(into->seen, (int32_t)n);
+        into->rows++;
+        into->count_rows[k]++;
+        into->count_sum[k] += c;
+        if (c > into->count_max[k]) into->count_max[k] = c;
+    }
+    leat_bytes_done(&bytes);
+}
+
+static void check_prefixes(sim_world *world, const sim_counting *job, const tally *table)
+{
+    for (int32_t s = 0; s < job->source_parallelism; s++) {
+        bool has_ended = false;
+        for (int64_t n = s; n < SIM_NUMBERS_MAX && !world->failure[0]; n += job->source_parallelism) {
+            bool is_there = leat_bit_get(table->seen, (int32_t)n);
+            SIM_REQUIRE(world, !(is_there && has_ended), "number %" PRId64 " comes after a gap", n);
+            has_ended = has_ended || !is_there;
+            if (n > table->rows * job->source_parallelism + job->source_parallelism && has_ended) break;
+        }
+    }
+    for (int k = 1; k <= SIM_KEYS; k++) {
+        int64_t rows = table->count_rows[k];
+        SIM_REQUIRE(world, table->count_max[k] == rows && table->count_sum[k] == rows * (rows + 1) / 2,
+                    "key %d: %" PRId64 " rows, greatest count %" PRId64 ", sum %" PRId64, k, rows, table->count_max[k],
+                    table->count_sum[k]);
+    }
+}
+
+void sim_counting_check(sim_world *world, const sim_counting *job, int64_t *rows)
+{
+    tally table = {.seen = leat_calloc(1, SIM_NUMBERS_MAX / 8)};
+    LEAT_ASSERT(table.seen);
+    leat_storage_list list = {0};
+    leat_code code = leat_storage_list_folder(world->objects, "mem:/table", &list, NULL);
+    LEAT_ASSERT(code == LEAT_OK);
+    for (size_t i = 0; i < list.count; i++) {
+        if (strncmp(list.entries[i].name, "commit-", 7) != 0) continue;
+        char path[96];
+        leat_bytes paths = {0};
+        snprintf(path, sizeof path, "mem:/table/%.60s", list.entries[i].name);
+        code = leat_storage_get_all(world->objects, path, 1 << 20, &paths, NULL);
+        LEAT_ASSERT(code == LEAT_OK);
+        leat_bytes_text(&paths, "");
+        for (char *line = (char *)paths.data, *end; (end = strchr(line, '\n')); line = end + 1) {
+            *end = '\0';
+            read_data(world, line, &table);
+        }
+        leat_bytes_done(&paths);
+    }
+    check_prefixes(world, job, &table);
+    *rows = table.rows;
+    leat_storage_list_done(&list);
+    leat_free(table.seen);
+}

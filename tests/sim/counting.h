@@ -1,0 +1,23 @@
+/* The counting job: datagen (n BIGINT sequence, k INT random) ─ hash(k) ─▶ count by k ─ hash(n) ─▶ a two-phase sink
+ * whose table is objects in storage.
+ *
+ * What a reader may ever see: for each source subtask the numbers 0 … m without a gap or repetition, and for each k the
+ * counts 1 … c likewise. A lost row, a doubled row, a lost or doubled state update, a commit out of order or done twice
+ * breaks it. */
+#pragma once
+
+#include "common/bytes.h"
+#include "flow/registry.h"
+#include "tests/sim/world.h"
+
+enum { SIM_KEYS = 16, SIM_NUMBERS_MAX = 1 << 20 };
+
+typedef struct sim_counting {
+    int32_t source_parallelism, count_parallelism, sink_parallelism;
+    int64_t rows_per_second;
+} sim_counting;
+
+void sim_counting_register(leat_registry *registry);
+LEAT_CHECKED leat_code sim_counting_graph(const sim_counting *job, leat_bytes *out, leat_error *error);
+/* Reads the committed table as a reader would and checks it. Rows in *rows. */
+void sim_counting_check(sim_world *world, const sim_counting *job, int64_t *rows);
