@@ -83,7 +83,7 @@ typedef struct parquet_writer {
     leat_parquet_writer *inner;
 } parquet_writer;
 
-enum { ROW_GROUP_BYTES = 16 << 20, ROW_GROUP_ROWS_MAX = 8 << 20 };
+enum { ROW_GROUP_BYTES = 8 << 20, ROW_GROUP_ROWS_MAX = 8 << 20 };
 
 static leat_code parquet_writer_new(const leat_schema *schema, const leat_datafile_write_options *options,
                                     leat_datafile_writer **out, leat_error *error)
