@@ -86,7 +86,7 @@ static int64_t floor_div(int64_t value, int64_t by)
     return value % by < 0 ? quotient - 1 : quotient;
 }
 
-static void set_timestamp(leat_binary_row_writer *writer, int32_t field, const leat_type *type, const leat_value *value)
+static void set_timestamp(leat_binary_row_writer *writer, int32_t field, const leat_type *type, const leat_paimon_value *value)
 {
     int64_t ms = floor_div(value->integer, 1000);
     if (type->precision <= TIMESTAMP_COMPACT_MAX) {
@@ -123,7 +123,7 @@ static size_t integer_bytes(leat_type_kind kind)
     }
 }
 
-void leat_binary_row_set(leat_binary_row_writer *writer, int32_t field, const leat_type *type, const leat_value *value)
+void leat_binary_row_set(leat_binary_row_writer *writer, int32_t field, const leat_type *type, const leat_paimon_value *value)
 {
     if (writer->out->failed) return;
     LEAT_ASSERT(field >= 0 && field < writer->arity);
@@ -183,7 +183,7 @@ static leat_code outside(int32_t field, leat_error *error)
     return leat_fail(error, LEAT_CORRUPT, "field %d of a row points outside of it", field);
 }
 
-static leat_code get_decimal(const leat_binary_row *row, int32_t field, uint64_t slot, leat_value *out,
+static leat_code get_decimal(const leat_binary_row *row, int32_t field, uint64_t slot, leat_paimon_value *out,
                              leat_error *error)
 {
     size_t size = (uint32_t)slot;
@@ -203,7 +203,7 @@ static bool ms_fits(int64_t ms)
 }
 
 static leat_code get_timestamp(const leat_binary_row *row, int32_t field, const leat_type *type, uint64_t slot,
-                               leat_value *out, leat_error *error)
+                               leat_paimon_value *out, leat_error *error)
 {
     int64_t ms = (int64_t)slot;
     uint32_t nanos = 0;
@@ -222,7 +222,7 @@ static leat_code get_timestamp(const leat_binary_row *row, int32_t field, const 
     return LEAT_OK;
 }
 
-static leat_code get_bytes(const leat_binary_row *row, int32_t field, const uint8_t *at, uint64_t slot, leat_value *out,
+static leat_code get_bytes(const leat_binary_row *row, int32_t field, const uint8_t *at, uint64_t slot, leat_paimon_value *out,
                            leat_error *error)
 {
     if (at[INLINE_MAX] & 0x80) {
@@ -235,13 +235,13 @@ static leat_code get_bytes(const leat_binary_row *row, int32_t field, const uint
     return out->bytes.data ? LEAT_OK : outside(field, error);
 }
 
-leat_code leat_binary_row_get(const leat_binary_row *row, int32_t field, const leat_type *type, leat_value *out,
+leat_code leat_binary_row_get(const leat_binary_row *row, int32_t field, const leat_type *type, leat_paimon_value *out,
                               leat_error *error)
 {
     if (field < 0 || field >= row->arity) {
         return leat_fail(error, LEAT_CORRUPT, "a row of %d fields has no field %d", row->arity, field);
     }
-    *out = (leat_value){.is_null = leat_binary_row_is_null(row, field)};
+    *out = (leat_paimon_value){.is_null = leat_binary_row_is_null(row, field)};
     if (out->is_null) return LEAT_OK;
     const uint8_t *at = row->data + null_bytes(row->arity) + (size_t)field * SLOT_BYTES;
     uint64_t slot;

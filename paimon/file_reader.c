@@ -149,8 +149,9 @@ static leat_code step(leat_paimon_file_reader *self, int32_t rows_max, leat_paim
         }
         if (decoded == LEAT_DATAFILE_BATCH) {
             *status = LEAT_PAIMON_READ_BATCH;
-            if (self->batches_since_look++ % BATCHES_A_LOOK == 0) return ask(self, error);
-            return LEAT_OK;
+            leat_code code = self->batches_since_look++ % BATCHES_A_LOOK == 0 ? ask(self, error) : LEAT_OK;
+            if (code != LEAT_OK) leat_batch_free(*out);
+            return code;
         }
         LEAT_TRY(ask(self, error));
         int state = atomic_load_explicit(&self->state, memory_order_acquire);

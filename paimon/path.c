@@ -26,13 +26,13 @@ static bool is_blank(const leat_bytes *text)
     return true;
 }
 
-static leat_code print_part(const leat_paimon_schema *schema, const leat_paimon_field *field, const leat_value *value,
+static leat_code print_part(const leat_paimon_schema *schema, const leat_paimon_field *field, const leat_paimon_value *value,
                             leat_bytes *scratch, leat_bytes *out, leat_error *error)
 {
     bool is_legacy;
     LEAT_TRY(leat_paimon_option_bool(&schema->options, "partition.legacy-name", true, &is_legacy, error));
     leat_bytes_reset(scratch);
-    if (!value->is_null) leat_value_print(&field->type, value, !is_legacy, scratch);
+    if (!value->is_null) leat_paimon_value_print(&field->type, value, !is_legacy, scratch);
     if (out->size) leat_bytes_put_u8(out, '/');
     leat_paimon_path_escape(field->name, strlen(field->name), out);
     leat_bytes_put_u8(out, '=');
@@ -58,7 +58,7 @@ leat_code leat_paimon_partition_path(const leat_paimon_schema *schema, const uin
     leat_code code = LEAT_OK;
     for (int32_t i = 0; code == LEAT_OK && i < row.arity; i++) {
         int32_t at = leat_paimon_schema_find(schema, schema->partition_keys[i]);
-        leat_value value;
+        leat_paimon_value value;
         if (at < 0)
             code = leat_fail(error, LEAT_CORRUPT, "partition key '%s' is no column", schema->partition_keys[i]);
         else

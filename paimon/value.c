@@ -6,9 +6,9 @@
 
 #include "paimon/binary_row.h"
 
-void leat_value_of_column(const leat_column *column, int32_t row, const leat_type *type, leat_value *out)
+void leat_paimon_value_of_column(const leat_column *column, int32_t row, const leat_type *type, leat_paimon_value *out)
 {
-    *out = (leat_value){.is_null = leat_column_is_null(column, row)};
+    *out = (leat_paimon_value){.is_null = leat_column_is_null(column, row)};
     if (out->is_null) return;
     switch (column->layout) {
     case LEAT_LAYOUT_8: out->integer = ((const int8_t *)column->values)[row]; break;
@@ -35,7 +35,7 @@ void leat_value_of_column(const leat_column *column, int32_t row, const leat_typ
     }
 }
 
-leat_code leat_value_to_builder(const leat_value *value, const leat_type *type, leat_batch_builder *builder,
+leat_code leat_paimon_value_to_builder(const leat_paimon_value *value, const leat_type *type, leat_batch_builder *builder,
                                 int32_t column, leat_error *error)
 {
     if (value->is_null) return LEAT_OK; /* unset columns are NULL */
@@ -67,8 +67,8 @@ void leat_binary_row_from_batch(const leat_batch *batch, int32_t row, const int3
     leat_binary_row_writer writer;
     leat_binary_row_begin(&writer, out, columns_count, with_arity);
     for (int32_t i = 0; i < columns_count; i++) {
-        leat_value value;
-        leat_value_of_column(&batch->columns[columns[i]], row, &types[i], &value);
+        leat_paimon_value value;
+        leat_paimon_value_of_column(&batch->columns[columns[i]], row, &types[i], &value);
         leat_binary_row_set(&writer, i, &types[i], &value);
     }
 }
@@ -83,14 +83,14 @@ static int compare_floats(double left, double right)
     return COMPARE(signbit(right) != 0, signbit(left) != 0);
 }
 
-static int compare_bytes(const leat_value *left, const leat_value *right)
+static int compare_bytes(const leat_paimon_value *left, const leat_paimon_value *right)
 {
     size_t shorter = left->bytes.size < right->bytes.size ? left->bytes.size : right->bytes.size;
     int order = shorter ? memcmp(left->bytes.data, right->bytes.data, shorter) : 0;
     return order ? order : COMPARE(left->bytes.size, right->bytes.size);
 }
 
-int leat_value_compare(const leat_type *type, const leat_value *left, const leat_value *right)
+int leat_paimon_value_compare(const leat_type *type, const leat_paimon_value *left, const leat_paimon_value *right)
 {
     if (left->is_null || right->is_null) return COMPARE(right->is_null, left->is_null);
     switch (type->kind) {
@@ -115,10 +115,10 @@ leat_code leat_binary_row_compare(const uint8_t *left, size_t left_size, const u
     LEAT_TRY(leat_binary_row_open(right, right_size, "key", &right_row, error));
     *out = 0;
     for (int32_t i = 0; i < count && *out == 0; i++) {
-        leat_value left_value, right_value;
+        leat_paimon_value left_value, right_value;
         LEAT_TRY(leat_binary_row_get(&left_row, i, &types[i], &left_value, error));
         LEAT_TRY(leat_binary_row_get(&right_row, i, &types[i], &right_value, error));
-        *out = leat_value_compare(&types[i], &left_value, &right_value);
+        *out = leat_paimon_value_compare(&types[i], &left_value, &right_value);
     }
     return LEAT_OK;
 }
@@ -146,7 +146,7 @@ static void print_date(int64_t days, leat_bytes *out)
     leat_bytes_format(out, year < 0 ? "%05" PRId64 "-%02d-%02d" : "%04" PRId64 "-%02d-%02d", year, month, day);
 }
 
-static void print_timestamp(const leat_type *type, const leat_value *value, bool as_cast, leat_bytes *out)
+static void print_timestamp(const leat_type *type, const leat_paimon_value *value, bool as_cast, leat_bytes *out)
 {
     enum { SECONDS_A_DAY = 86400 };
     int64_t us = value->integer % 1000000;
@@ -242,7 +242,7 @@ static void print_time(int64_t ms, int32_t precision, leat_bytes *out)
     }
 }
 
-void leat_value_print(const leat_type *type, const leat_value *value, bool as_cast, leat_bytes *out)
+void leat_paimon_value_print(const leat_type *type, const leat_paimon_value *value, bool as_cast, leat_bytes *out)
 {
     switch (type->kind) {
     case LEAT_TYPE_BOOLEAN: leat_bytes_text(out, value->integer ? "true" : "false"); break;

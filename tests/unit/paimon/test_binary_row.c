@@ -107,7 +107,7 @@ static void every_vector_is_written_as_it_was_read(void **state)
             leat_binary_row_writer writer;
             leat_binary_row_begin(&writer, &again, row.arity, true);
             for (int32_t i = 0; i < row.arity; i++) {
-                leat_value value;
+                leat_paimon_value value;
                 assert_int_equal(leat_binary_row_get(&row, i, &type.children[i], &value, &error), LEAT_OK);
                 leat_binary_row_set(&writer, i, &type.children[i], &value);
             }
@@ -162,7 +162,7 @@ static void broken_rows_are_refused(void **state)
     leat_type fine = {.kind = LEAT_TYPE_TIMESTAMP, .nullable = true, .precision = 6};
     uint8_t bytes[64];
     leat_binary_row row;
-    leat_value value;
+    leat_paimon_value value;
     assert_int_equal(leat_binary_row_open((const uint8_t *)"\0\0", 2, "row", &row, NULL), LEAT_CORRUPT);
     size_t size = unhex("ffffffff0000000000000000", bytes);
     assert_int_equal(leat_binary_row_open(bytes, size, "row", &row, NULL), LEAT_CORRUPT);
@@ -174,10 +174,10 @@ static void broken_rows_are_refused(void **state)
     assert_int_equal(leat_binary_row_get(&row, 1, &text, &value, NULL), LEAT_CORRUPT);
 }
 
-static void assert_prints(leat_type type, leat_value value, bool as_cast, const char *wanted)
+static void assert_prints(leat_type type, leat_paimon_value value, bool as_cast, const char *wanted)
 {
     leat_bytes out = {0};
-    leat_value_print(&type, &value, as_cast, &out);
+    leat_paimon_value_print(&type, &value, as_cast, &out);
     assert_string_equal((const char *)out.data, wanted);
     leat_bytes_done(&out);
 }
@@ -188,36 +188,36 @@ static void values_are_printed_as_java_does(void **state)
     leat_type date = leat_type_make(LEAT_TYPE_DATE, true), real = leat_type_make(LEAT_TYPE_DOUBLE, true);
     leat_type small = leat_type_make(LEAT_TYPE_FLOAT, true);
     leat_type stamp = {.kind = LEAT_TYPE_TIMESTAMP, .nullable = true, .precision = 6};
-    assert_prints(date, (leat_value){.integer = 19754}, false, "19754");
-    assert_prints(date, (leat_value){.integer = 19754}, true, "2024-02-01");
-    assert_prints(date, (leat_value){.integer = -1}, true, "1969-12-31");
-    assert_prints(stamp, (leat_value){.integer = 1715648520000000}, false, "2024-05-14T01:02");
-    assert_prints(stamp, (leat_value){.integer = 1715648523456000}, false, "2024-05-14T01:02:03.456");
-    assert_prints(stamp, (leat_value){.integer = -1}, false, "1969-12-31T23:59:59.999999");
-    assert_prints(stamp, (leat_value){.integer = 1715648523456000}, true, "2024-05-14 01:02:03.456000");
-    assert_prints(leat_type_decimal(10, 2, true), (leat_value){.decimal = -5}, false, "-0.05");
-    assert_prints(leat_type_decimal(10, 0, true), (leat_value){.decimal = 120}, false, "120");
-    assert_prints(real, (leat_value){.number = 1}, false, "1.0");
-    assert_prints(real, (leat_value){.number = 1e7}, false, "1.0E7");
-    assert_prints(real, (leat_value){.number = 123456.789}, false, "123456.789");
-    assert_prints(real, (leat_value){.number = -0.001}, false, "-0.001");
-    assert_prints(real, (leat_value){.number = 1.5e-5}, false, "1.5E-5");
-    assert_prints(small, (leat_value){.real = 0.1f}, false, "0.1");
-    assert_prints(leat_type_make(LEAT_TYPE_BOOLEAN, true), (leat_value){.integer = 1}, false, "true");
+    assert_prints(date, (leat_paimon_value){.integer = 19754}, false, "19754");
+    assert_prints(date, (leat_paimon_value){.integer = 19754}, true, "2024-02-01");
+    assert_prints(date, (leat_paimon_value){.integer = -1}, true, "1969-12-31");
+    assert_prints(stamp, (leat_paimon_value){.integer = 1715648520000000}, false, "2024-05-14T01:02");
+    assert_prints(stamp, (leat_paimon_value){.integer = 1715648523456000}, false, "2024-05-14T01:02:03.456");
+    assert_prints(stamp, (leat_paimon_value){.integer = -1}, false, "1969-12-31T23:59:59.999999");
+    assert_prints(stamp, (leat_paimon_value){.integer = 1715648523456000}, true, "2024-05-14 01:02:03.456000");
+    assert_prints(leat_type_decimal(10, 2, true), (leat_paimon_value){.decimal = -5}, false, "-0.05");
+    assert_prints(leat_type_decimal(10, 0, true), (leat_paimon_value){.decimal = 120}, false, "120");
+    assert_prints(real, (leat_paimon_value){.number = 1}, false, "1.0");
+    assert_prints(real, (leat_paimon_value){.number = 1e7}, false, "1.0E7");
+    assert_prints(real, (leat_paimon_value){.number = 123456.789}, false, "123456.789");
+    assert_prints(real, (leat_paimon_value){.number = -0.001}, false, "-0.001");
+    assert_prints(real, (leat_paimon_value){.number = 1.5e-5}, false, "1.5E-5");
+    assert_prints(small, (leat_paimon_value){.real = 0.1f}, false, "0.1");
+    assert_prints(leat_type_make(LEAT_TYPE_BOOLEAN, true), (leat_paimon_value){.integer = 1}, false, "true");
 }
 
 static void nulls_and_nans_have_their_order(void **state)
 {
     (void)state;
     leat_type real = leat_type_make(LEAT_TYPE_DOUBLE, true), text = leat_type_string(true);
-    leat_value nan = {.number = __builtin_nan("")}, minus = {.number = -0.0}, zero = {.number = 0},
+    leat_paimon_value nan = {.number = __builtin_nan("")}, minus = {.number = -0.0}, zero = {.number = 0},
                null = {.is_null = true};
-    assert_true(leat_value_compare(&real, &minus, &zero) < 0);
-    assert_true(leat_value_compare(&real, &zero, &nan) < 0);
-    assert_int_equal(leat_value_compare(&real, &nan, &nan), 0);
-    assert_true(leat_value_compare(&real, &null, &minus) < 0);
-    leat_value a = {.bytes = {(const uint8_t *)"a", 1}}, high = {.bytes = {(const uint8_t *)"\xc3\xa9", 2}};
-    assert_true(leat_value_compare(&text, &a, &high) < 0);
+    assert_true(leat_paimon_value_compare(&real, &minus, &zero) < 0);
+    assert_true(leat_paimon_value_compare(&real, &zero, &nan) < 0);
+    assert_int_equal(leat_paimon_value_compare(&real, &nan, &nan), 0);
+    assert_true(leat_paimon_value_compare(&real, &null, &minus) < 0);
+    leat_paimon_value a = {.bytes = {(const uint8_t *)"a", 1}}, high = {.bytes = {(const uint8_t *)"\xc3\xa9", 2}};
+    assert_true(leat_paimon_value_compare(&text, &a, &high) < 0);
 }
 
 int main(int argc, char **argv)
