@@ -1,6 +1,7 @@
 /* leat-jobmanager: the coordinator of a Leat cluster. Started by `leat`, or by hand on any host. */
 #include <argp.h>
 #include <errno.h>
+#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,11 +26,13 @@ enum {
     OPTION_LOG,
     OPTION_PARENT_FD,
     OPTION_REPORT_FD,
+    OPTION_REMOVE_DIR,
 };
 
 typedef struct arguments {
     const char *dir, *address, *log;
     int control_port, parent_fd, report_fd;
+    bool removes_dir;
     leat_config config;
 } arguments;
 
@@ -42,6 +45,7 @@ static const struct argp_option argp_options[] = {
     {"log", OPTION_LOG, "FILE", 0, "Log to a file instead of stderr", 0},
     {"parent-fd", OPTION_PARENT_FD, "FD", OPTION_HIDDEN, "End when this descriptor is at its end", 0},
     {"report-fd", OPTION_REPORT_FD, "FD", OPTION_HIDDEN, "Where to write the ports, as one line of JSON", 0},
+    {"remove-dir", OPTION_REMOVE_DIR, NULL, OPTION_HIDDEN, "Remove the folder at the end: it is a temporary one", 0},
     {NULL, 'D', "KEY=VALUE", 0, "Set an option", 0},
     {0},
 };
@@ -73,6 +77,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case OPTION_LOG: given->log = value; break;
     case OPTION_PARENT_FD: code = parse_number(value, &given->parent_fd, &error); break;
     case OPTION_REPORT_FD: code = parse_number(value, &given->report_fd, &error); break;
+    case OPTION_REMOVE_DIR: given->removes_dir = true; break;
     case 'D': code = leat_config_set_pair(&given->config, value, &error); break;
     case ARGP_KEY_END:
         if (!given->dir) argp_error(state, "--dir is missing");
@@ -134,6 +139,15 @@ static leat_code report(const process *self, int report_fd, leat_error *error)
     return wrote > 0 ? LEAT_OK : leat_fail_errno(error, LEAT_IO, errno, "report the ports");
 }
 
+static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *where)
+{
+    (void)status;
+    (void)kind;
+    (void)where;
+    (void)remove(path); /* what stays keeps its folder */
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     static arguments given = {.address = "127.0.0.1", .parent_fd = -1, .report_fd = -1};
@@ -170,6 +184,7 @@ int main(int argc, char **argv)
     leat_jobmanager_done(&self.manager);
     leat_jm_net_free(self.net);
     leat_storage_free(self.storage);
+    if (given.removes_dir) (void)nftw(self.dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     leat_config_done(&given.config);
     return 0;
 }
