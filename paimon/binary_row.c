@@ -86,7 +86,8 @@ static int64_t floor_div(int64_t value, int64_t by)
     return value % by < 0 ? quotient - 1 : quotient;
 }
 
-static void set_timestamp(leat_binary_row_writer *writer, int32_t field, const leat_type *type, const leat_paimon_value *value)
+static void set_timestamp(leat_binary_row_writer *writer, int32_t field, const leat_type *type,
+                          const leat_paimon_value *value)
 {
     int64_t ms = floor_div(value->integer, 1000);
     if (type->precision <= TIMESTAMP_COMPACT_MAX) {
@@ -123,7 +124,8 @@ static size_t integer_bytes(leat_type_kind kind)
     }
 }
 
-void leat_binary_row_set(leat_binary_row_writer *writer, int32_t field, const leat_type *type, const leat_paimon_value *value)
+void leat_binary_row_set(leat_binary_row_writer *writer, int32_t field, const leat_type *type,
+                         const leat_paimon_value *value)
 {
     if (writer->out->failed) return;
     LEAT_ASSERT(field >= 0 && field < writer->arity);
@@ -222,8 +224,8 @@ static leat_code get_timestamp(const leat_binary_row *row, int32_t field, const 
     return LEAT_OK;
 }
 
-static leat_code get_bytes(const leat_binary_row *row, int32_t field, const uint8_t *at, uint64_t slot, leat_paimon_value *out,
-                           leat_error *error)
+static leat_code get_bytes(const leat_binary_row *row, int32_t field, const uint8_t *at, uint64_t slot,
+                           leat_paimon_value *out, leat_error *error)
 {
     if (at[INLINE_MAX] & 0x80) {
         out->bytes.data = at;

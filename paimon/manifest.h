@@ -55,6 +55,8 @@ LEAT_CHECKED leat_code leat_paimon_index_manifest_store(leat_env *env, const cha
                                                         const leat_paimon_schema *schema, const char *name,
                                                         const leat_paimon_index_files *files, leat_error *error);
 
+LEAT_CHECKED leat_code leat_paimon_manifests_add(leat_paimon_manifests *manifests, const leat_paimon_manifest *manifest,
+                                                 leat_arena *arena, leat_error *error);
 LEAT_CHECKED leat_code leat_paimon_entries_add(leat_paimon_entries *entries, const leat_paimon_entry *entry,
                                                leat_arena *arena, leat_error *error);
 LEAT_CHECKED leat_code leat_paimon_index_files_add(leat_paimon_index_files *files, const leat_paimon_index_file *file,

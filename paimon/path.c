@@ -26,8 +26,8 @@ static bool is_blank(const leat_bytes *text)
     return true;
 }
 
-static leat_code print_part(const leat_paimon_schema *schema, const leat_paimon_field *field, const leat_paimon_value *value,
-                            leat_bytes *scratch, leat_bytes *out, leat_error *error)
+static leat_code print_part(const leat_paimon_schema *schema, const leat_paimon_field *field,
+                            const leat_paimon_value *value, leat_bytes *scratch, leat_bytes *out, leat_error *error)
 {
     bool is_legacy;
     LEAT_TRY(leat_paimon_option_bool(&schema->options, "partition.legacy-name", true, &is_legacy, error));

@@ -35,8 +35,8 @@ void leat_paimon_value_of_column(const leat_column *column, int32_t row, const l
     }
 }
 
-leat_code leat_paimon_value_to_builder(const leat_paimon_value *value, const leat_type *type, leat_batch_builder *builder,
-                                int32_t column, leat_error *error)
+leat_code leat_paimon_value_to_builder(const leat_paimon_value *value, const leat_type *type,
+                                       leat_batch_builder *builder, int32_t column, leat_error *error)
 {
     if (value->is_null) return LEAT_OK; /* unset columns are NULL */
     int8_t i8 = (int8_t)value->integer;

@@ -1,0 +1,83 @@
+/* The Avro schemas of manifests, byte for byte as Paimon 1.3.1 writes them, and the places of their fields. Internal to
+ * paimon/. */
+#pragma once
+
+extern const char leat_paimon_manifest_list_avro[], leat_paimon_manifest_avro[], leat_paimon_index_manifest_avro[];
+
+enum {
+    STATS_MIN_VALUES,
+    STATS_MAX_VALUES,
+    STATS_NULL_COUNTS,
+    STATS_FIELDS,
+};
+
+enum {
+    LIST_VERSION,
+    LIST_FILE_NAME,
+    LIST_FILE_SIZE,
+    LIST_NUM_ADDED_FILES,
+    LIST_NUM_DELETED_FILES,
+    LIST_PARTITION_STATS,
+    LIST_SCHEMA_ID,
+    LIST_MIN_BUCKET,
+    LIST_MAX_BUCKET,
+    LIST_MIN_LEVEL,
+    LIST_MAX_LEVEL,
+    LIST_FIELDS,
+};
+
+enum {
+    ENTRY_VERSION,
+    ENTRY_KIND,
+    ENTRY_PARTITION,
+    ENTRY_BUCKET,
+    ENTRY_TOTAL_BUCKETS,
+    ENTRY_FILE,
+    ENTRY_FIELDS,
+};
+
+enum {
+    FILE_NAME,
+    FILE_SIZE,
+    FILE_ROW_COUNT,
+    FILE_MIN_KEY,
+    FILE_MAX_KEY,
+    FILE_KEY_STATS,
+    FILE_VALUE_STATS,
+    FILE_MIN_SEQUENCE_NUMBER,
+    FILE_MAX_SEQUENCE_NUMBER,
+    FILE_SCHEMA_ID,
+    FILE_LEVEL,
+    FILE_EXTRA_FILES,
+    FILE_CREATION_TIME,
+    FILE_DELETE_ROW_COUNT,
+    FILE_EMBEDDED_FILE_INDEX,
+    FILE_SOURCE,
+    FILE_VALUE_STATS_COLS,
+    FILE_EXTERNAL_PATH,
+    FILE_FIRST_ROW_ID,
+    FILE_WRITE_COLS,
+    FILE_FIELDS,
+};
+
+enum {
+    INDEX_VERSION,
+    INDEX_KIND,
+    INDEX_PARTITION,
+    INDEX_BUCKET,
+    INDEX_TYPE,
+    INDEX_FILE_NAME,
+    INDEX_FILE_SIZE,
+    INDEX_ROW_COUNT,
+    INDEX_DELETIONS_VECTORS_RANGES,
+    INDEX_EXTERNAL_PATH,
+    INDEX_FIELDS,
+};
+
+enum {
+    RANGE_DATA_FILE,
+    RANGE_OFFSET,
+    RANGE_LENGTH,
+    RANGE_CARDINALITY,
+    RANGE_FIELDS,
+};
