@@ -155,7 +155,8 @@ static void store_next(leat_coordinator *self, int64_t now_ms, leat_coordinator_
     if (!oldest) return;
     for (int i = 0; i < LEAT_COORDINATOR_PENDING_MAX; i++) {
         leat_pending_checkpoint *older = &self->pending[i];
-        if (older->phase != LEAT_CHECKPOINT_NONE && older->checkpoint_id < oldest->checkpoint_id) {
+        bool is_open = older->phase == LEAT_CHECKPOINT_BEGINNING || older->phase == LEAT_CHECKPOINT_COLLECTING;
+        if (is_open && older->checkpoint_id < oldest->checkpoint_id) {
             abort_pending(self, older, "Superseded by a newer checkpoint.", now_ms, effects);
         }
     }
@@ -184,7 +185,7 @@ void leat_coordinator_on_decline(leat_coordinator *self, int64_t checkpoint_id, 
                                  leat_coordinator_effects *effects)
 {
     leat_pending_checkpoint *pending = find_pending(self, checkpoint_id);
-    if (!pending || pending->phase == LEAT_CHECKPOINT_STORING) return;
+    if (!pending || pending->phase == LEAT_CHECKPOINT_STORING || pending->phase == LEAT_CHECKPOINT_COMMITTING) return;
     /* As in Flink: a decline (a task was not running yet, or gave the barrier up) does not count as a failure. */
     abort_pending(self, pending, "A task declined the checkpoint.", now_ms, effects);
 }
@@ -197,12 +198,21 @@ void leat_coordinator_on_stored(leat_coordinator *self, int64_t checkpoint_id, b
     if (!ok) {
         fail_pending(self, pending, "Could not store the checkpoint's metadata.", now_ms, effects);
     } else {
-        pending->phase = LEAT_CHECKPOINT_NONE;
-        self->last_ended_ms = now_ms;
+        pending->phase = LEAT_CHECKPOINT_COMMITTING;
         self->failures_in_row = 0;
         emit(effects, LEAT_COORDINATOR_COMPLETE, checkpoint_id, NULL);
     }
     store_next(self, now_ms, effects);
+    begin_if_due(self, now_ms, effects);
+}
+
+void leat_coordinator_on_committed(leat_coordinator *self, int64_t checkpoint_id, int64_t now_ms,
+                                   leat_coordinator_effects *effects)
+{
+    leat_pending_checkpoint *pending = find_pending(self, checkpoint_id);
+    if (!pending || pending->phase != LEAT_CHECKPOINT_COMMITTING) return;
+    pending->phase = LEAT_CHECKPOINT_NONE;
+    self->last_ended_ms = now_ms;
     begin_if_due(self, now_ms, effects);
 }
 
@@ -211,9 +221,11 @@ void leat_coordinator_stop(leat_coordinator *self, leat_coordinator_effects *eff
     self->is_stopped = true;
     for (int i = 0; i < LEAT_COORDINATOR_PENDING_MAX; i++) {
         leat_pending_checkpoint *pending = &self->pending[i];
-        if (pending->phase == LEAT_CHECKPOINT_NONE) continue;
-        emit(effects, LEAT_COORDINATOR_ABORT, pending->checkpoint_id, "The job's attempt ended.");
+        leat_checkpoint_phase phase = pending->phase;
         pending->phase = LEAT_CHECKPOINT_NONE;
+        if (phase == LEAT_CHECKPOINT_NONE || phase == LEAT_CHECKPOINT_COMMITTING)
+            continue; /* durable: its commit goes on */
+        emit(effects, LEAT_COORDINATOR_ABORT, pending->checkpoint_id, "The job's attempt ended.");
     }
 }
 

@@ -31,6 +31,8 @@ typedef enum leat_checkpoint_phase {
     LEAT_CHECKPOINT_BEGINNING,
     LEAT_CHECKPOINT_COLLECTING,
     LEAT_CHECKPOINT_STORING,
+    LEAT_CHECKPOINT_COMMITTING, /* still counts as under way: commits that lag hold checkpoints back, they never queue
+                                   up */
 } leat_checkpoint_phase;
 
 typedef struct leat_pending_checkpoint {
@@ -90,6 +92,9 @@ void leat_coordinator_on_decline(leat_coordinator *self, int64_t checkpoint_id, 
                                  leat_coordinator_effects *effects);
 void leat_coordinator_on_stored(leat_coordinator *self, int64_t checkpoint_id, bool ok, int64_t now_ms,
                                 leat_coordinator_effects *effects);
+/* The commit of a COMPLETE checkpoint is done (a failed one ends the attempt, see leat_coordinator_stop). */
+void leat_coordinator_on_committed(leat_coordinator *self, int64_t checkpoint_id, int64_t now_ms,
+                                   leat_coordinator_effects *effects);
 /* The attempt ends: everything pending is aborted, nothing new starts. */
 void leat_coordinator_stop(leat_coordinator *self, leat_coordinator_effects *effects);
 /* When on_tick has work next; INT64_MAX: never. */

@@ -515,6 +515,9 @@ void leat_jm_on_committed(leat_jm_job *job, int64_t checkpoint_id, leat_code cod
         if (is_stored && (!waiting || pending->checkpoint_id < waiting->checkpoint_id)) waiting = pending;
     }
     if (waiting) complete(job, waiting->checkpoint_id);
+    leat_coordinator_effects effects = {0};
+    leat_coordinator_on_committed(&job->coordinator, checkpoint_id, leat_jm_now_ms(job->jobmanager), &effects);
+    carry_out(job, &effects);
 }
 
 /* --- restore --- */

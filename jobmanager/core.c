@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "common/memory.h"
 #include "jobmanager/internal.h"
+#include "jobmanager/metadata.h"
 
 enum { CONTROL_VERSION = 1, CONTROL_BYTES_MAX = 64 << 20 };
 
@@ -114,7 +115,11 @@ void leat_jm_set_state(leat_jm_job *job, leat_job_state state)
              leat_job_state_name(job->state), leat_job_state_name(state));
     job->state = state;
     job->state_since_ms[state] = now_ms;
-    if (leat_job_state_is_terminal(state)) job->ended_ms = now_ms;
+    if (leat_job_state_is_terminal(state)) {
+        job->ended_ms = now_ms;
+        /* As in Flink: checkpoints are there for restarts, and go with the job. */
+        if (job->has_checkpoints) leat_metadata_remove_all_later(job->jobmanager->env, job->checkpoint_dir);
+    }
     leat_jm_changed(job);
 }
 

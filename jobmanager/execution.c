@@ -342,6 +342,8 @@ void leat_jm_check_ended(leat_jm_job *job)
     if (leat_job_state_is_terminal(job->state) || !all_tasks(job, task_is_over)) return;
     if (job->slots_count == 0) return; /* nothing was deployed, or it was handled already */
     bool is_success = all_tasks(job, task_is_finished) && job->state == LEAT_JOB_RUNNING;
+    /* No checkpoint is worth beginning any more; else there would always be one on its way to storage. */
+    leat_jm_checkpoints_stop(job);
     /* A commit under way must come to its end first: restore commits before it restores, and a job's end means
      * "visible". */
     if (leat_jm_committers_are_busy(job) || job->io_running > 0) return;
@@ -350,7 +352,6 @@ void leat_jm_check_ended(leat_jm_job *job)
         if (!leat_jm_enumerators_have_ended(job)) return;
     }
     leat_jm_release_slots(job);
-    leat_jm_checkpoints_stop(job);
     switch (job->state) {
     case LEAT_JOB_RESTARTING: {
         const char *strategy = leat_config_string(&job->config, LEAT_OPTION_RESTART_STRATEGY);

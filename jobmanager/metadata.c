@@ -189,16 +189,25 @@ static void done_remove(leat_job *job, leat_env *env)
     leat_free(job);
 }
 
-void leat_metadata_remove_later(leat_env *env, const char *dir, int64_t checkpoint_id)
+/* Takes the folder's name. */
+static void remove_later(leat_env *env, char *folder)
 {
     remove_job *removal = leat_calloc(1, sizeof *removal);
-    char *folder = leat_format("%s/chk-%" PRId64, dir, checkpoint_id);
     if (removal && folder) {
         *removal = (remove_job){.job = {.run = run_remove, .done = done_remove}, .folder = folder};
         if (leat_env_spawn(env, &removal->job, NULL) == LEAT_OK) return;
     }
+    leat_log(LEAT_LOG_WARN, "checkpoint", "%s stays: no memory or a full queue", folder ? folder : "an old checkpoint");
     leat_free(folder);
     leat_free(removal);
-    leat_log(LEAT_LOG_WARN, "checkpoint", "checkpoint %" PRId64 " below %s stays: no memory or a full queue",
-             checkpoint_id, dir);
+}
+
+void leat_metadata_remove_later(leat_env *env, const char *dir, int64_t checkpoint_id)
+{
+    remove_later(env, leat_format("%s/chk-%" PRId64, dir, checkpoint_id));
+}
+
+void leat_metadata_remove_all_later(leat_env *env, const char *dir)
+{
+    remove_later(env, leat_strdup(dir));
 }

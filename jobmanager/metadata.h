@@ -34,3 +34,5 @@ LEAT_CHECKED leat_code leat_metadata_load(leat_storage *storage, const char *pat
                                           leat_error *error);
 /* Removes "<dir>/chk-<n>" in the background; failures are logged. */
 void leat_metadata_remove_later(leat_env *env, const char *dir, int64_t checkpoint_id);
+/* Removes the whole folder of a job that has ended, likewise. */
+void leat_metadata_remove_all_later(leat_env *env, const char *dir);

@@ -393,7 +393,7 @@ leat_code sim_counting_graph(const sim_counting *job, leat_bytes *out, leat_erro
     generators[0].max = SIM_NUMBERS_MAX - 1;
     generators[1].min = 1;
     generators[1].max = SIM_KEYS;
-    leat_datagen_config datagen = {{2, fields}, generators, job->rows_per_second, -1};
+    leat_datagen_config datagen = {{2, fields}, generators, job->rows_per_second, job->rows_count};
     leat_bytes config = {0}, in = {0}, counted = {0};
     leat_datagen_config_write(&datagen, &config);
     leat_schema_write(&(leat_schema){2, fields}, &in);

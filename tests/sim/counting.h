@@ -15,6 +15,7 @@ enum { SIM_KEYS = 16, SIM_NUMBERS_MAX = 1 << 20 };
 typedef struct sim_counting {
     int32_t source_parallelism, count_parallelism, sink_parallelism;
     int64_t rows_per_second;
+    int64_t rows_count; /* -1: endless */
 } sim_counting;
 
 void sim_counting_register(leat_registry *registry);

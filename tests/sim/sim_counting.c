@@ -55,6 +55,9 @@ static void draw(run *self, sim_weather *weather)
                                 .count_parallelism = 1 + (int32_t)sim_below(&dice, 3),
                                 .sink_parallelism = 1 + (int32_t)sim_below(&dice, 3),
                                 .rows_per_second = 500 + (int64_t)sim_below(&dice, 4000)};
+    /* A quarter of the jobs is bounded: they must end, with every row, and with the final checkpoint. */
+    bool is_bounded = sim_below(&dice, 4) == 0;
+    self->plan.rows_count = is_bounded ? 500 + (int64_t)sim_below(&dice, 12000) : -1;
     self->kill_every_us = 300000 + (int64_t)sim_below(&dice, 1500000);
 }
 
@@ -114,10 +117,11 @@ static bool watch(sim_world *world, void *arg)
         SIM_REQUIRE(world, self->rows >= before, "the table shrank from %" PRId64 " rows", before);
         if (world->is_healed) self->healed_completed++;
     }
-    SIM_REQUIRE(world, !leat_job_state_is_terminal(self->job->state), "the job ended as %s: %s",
+    bool has_finished = self->plan.rows_count >= 0 && self->job->state == LEAT_JOB_FINISHED;
+    SIM_REQUIRE(world, has_finished || !leat_job_state_is_terminal(self->job->state), "the job ended as %s: %s",
                 leat_job_state_name(self->job->state),
                 self->job->exceptions_count ? self->job->exceptions[self->job->exceptions_count - 1].text : "");
-    return world->is_healed && self->healed_completed >= 3;
+    return has_finished || (world->is_healed && self->plan.rows_count < 0 && self->healed_completed >= 3);
 }
 
 static void run_seed(uint64_t seed, totals *sum, char *failure, size_t failure_size)
@@ -141,9 +145,16 @@ static void run_seed(uint64_t seed, totals *sum, char *failure, size_t failure_s
     sim_after(world, self->kill_every_us, kill_one, NULL);
     sim_run(world, 4000000, watch, NULL);
     sim_heal(world);
-    sim_run(world, world->now_us + 30000000, watch, NULL);
-    SIM_REQUIRE(world, self->healed_completed >= 3, "%" PRId64 " checkpoints in 30 s after healing; state %s",
-                self->healed_completed, leat_job_state_name(self->job->state));
+    if (!leat_job_state_is_terminal(self->job->state)) sim_run(world, world->now_us + 60000000, watch, NULL);
+    if (self->plan.rows_count >= 0) {
+        SIM_REQUIRE(world, self->job->state == LEAT_JOB_FINISHED, "after 60 s well the bounded job is %s",
+                    leat_job_state_name(self->job->state));
+        SIM_REQUIRE(world, self->rows == self->plan.rows_count, "%" PRId64 " rows of %" PRId64, self->rows,
+                    self->plan.rows_count);
+    } else {
+        SIM_REQUIRE(world, self->healed_completed >= 3, "%" PRId64 " checkpoints in 60 s after healing; state %s",
+                    self->healed_completed, leat_job_state_name(self->job->state));
+    }
     sum->seeds++;
     sum->counted += self->job->counts.completed >= 3 && self->failures_after >= 1;
     sum->kills += world->counts.kills;

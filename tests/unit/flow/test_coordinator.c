@@ -59,9 +59,16 @@ static bool ack(int64_t id, int32_t task, int64_t now_ms)
     return leat_coordinator_on_ack(&coordinator, id, task, now_ms, &effects);
 }
 
+static void committed(int64_t id, int64_t now_ms)
+{
+    leat_coordinator_on_committed(&coordinator, id, now_ms, &effects);
+}
+
+/* Stored, and (if that went well) committed at once. */
 static void stored(int64_t id, bool ok, int64_t now_ms)
 {
     leat_coordinator_on_stored(&coordinator, id, ok, now_ms, &effects);
+    if (ok) committed(id, now_ms);
 }
 
 /* From a tick at `now_ms` to "collecting". */
@@ -72,6 +79,37 @@ static void start(int64_t id, int64_t now_ms)
     char expected[64];
     (void)snprintf(expected, sizeof expected, "BEGIN %d TRIGGER %d", (int)id, (int)id);
     EXPECT(expected);
+}
+
+static void commits_that_lag_hold_checkpoints_back(void **state)
+{
+    (void)state;
+    make(&usual, 1);
+    start(1, 100);
+    assert_true(ack(1, 0, 110));
+    EXPECT("STORE 1");
+    leat_coordinator_on_stored(&coordinator, 1, true, 120, &effects);
+    EXPECT("COMPLETE 1");
+    tick(5000); /* neither expires nor makes room for another */
+    EXPECT("");
+    leat_coordinator_on_decline(&coordinator, 1, 5001, &effects);
+    EXPECT("");
+    committed(1, 5002);
+    EXPECT("BEGIN 2");
+    committed(1, 5003); /* told twice */
+    EXPECT("");
+}
+
+static void a_commit_under_way_is_not_aborted_by_the_end(void **state)
+{
+    (void)state;
+    make(&usual, 1);
+    start(1, 100);
+    assert_true(ack(1, 0, 110));
+    leat_coordinator_on_stored(&coordinator, 1, true, 120, &effects);
+    EXPECT("STORE 1 COMPLETE 1");
+    leat_coordinator_stop(&coordinator, &effects);
+    EXPECT("");
 }
 
 static void a_checkpoint_goes_its_way(void **state)
@@ -368,6 +406,8 @@ int main(void)
 {
     const struct CMUnitTest list[] = {
         cmocka_unit_test_teardown(a_checkpoint_goes_its_way, drop),
+        cmocka_unit_test_teardown(commits_that_lag_hold_checkpoints_back, drop),
+        cmocka_unit_test_teardown(a_commit_under_way_is_not_aborted_by_the_end, drop),
         cmocka_unit_test_teardown(acks_count_once_and_only_while_collecting, drop),
         cmocka_unit_test_teardown(a_checkpoint_that_takes_too_long_is_aborted_and_may_fail_the_job, drop),
         cmocka_unit_test_teardown(a_completed_checkpoint_forgives_earlier_failures, drop),
