@@ -211,7 +211,7 @@ static void nulls_and_nans_have_their_order(void **state)
     (void)state;
     leat_type real = leat_type_make(LEAT_TYPE_DOUBLE, true), text = leat_type_string(true);
     leat_paimon_value nan = {.number = __builtin_nan("")}, minus = {.number = -0.0}, zero = {.number = 0},
-               null = {.is_null = true};
+                      null = {.is_null = true};
     assert_true(leat_paimon_value_compare(&real, &minus, &zero) < 0);
     assert_true(leat_paimon_value_compare(&real, &zero, &nan) < 0);
     assert_int_equal(leat_paimon_value_compare(&real, &nan, &nan), 0);
