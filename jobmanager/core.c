@@ -147,11 +147,16 @@ static void on_collect_rows(leat_jobmanager *self, const Leat__Pb__CollectRows *
 {
     leat_jm_job *job = message->job.len == LEAT_JM_JOB_ID_BYTES ? leat_jobmanager_find(self, message->job.data) : NULL;
     if (!job || message->attempt != job->attempt) return;
-    if (message->sequence != job->collected_next) return; /* told twice after a restart: seen already */
+    if (message->attempt != job->collected_attempt) { /* a restarted sink counts from 0 again */
+        job->collected_attempt = message->attempt;
+        job->collected_base = job->collected_next;
+    }
+    uint64_t sequence = job->collected_base + message->sequence;
+    if (sequence != job->collected_next) return; /* told twice */
     if (message->rows) {
         leat_jm_collected *batch = leat_calloc(1, sizeof *batch);
         if (!batch) return; /* not acknowledged: it would come again after a restart only, so fail below */
-        batch->sequence = message->sequence;
+        batch->sequence = sequence;
         batch->rows = message->rows;
         leat_bytes_put(&batch->batch, message->batch.data, message->batch.len);
         *job->collected_last = batch;
@@ -177,7 +182,7 @@ void leat_jobmanager_collect_ack(leat_jobmanager *self, leat_jm_job *job, uint64
     Leat__Pb__CollectAck message = LEAT__PB__COLLECT_ACK__INIT;
     message.job = leat_jm_job_id(job);
     message.attempt = job->attempt;
-    message.sequence = sequence;
+    message.sequence = sequence > job->collected_base ? sequence - job->collected_base : 0;
     Leat__Pb__Envelope envelope = LEAT__PB__ENVELOPE__INIT;
     envelope.body_case = LEAT__PB__ENVELOPE__BODY_COLLECT_ACK;
     envelope.collect_ack = &message;

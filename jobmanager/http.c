@@ -311,14 +311,19 @@ int leat_http_port(const leat_http *http)
     return lws_get_vhost_listen_port(http->vhost);
 }
 
+void leat_http_stop(leat_http *self)
+{
+    if (!self->has_thread) return;
+    self->has_thread = false;
+    atomic_store_explicit(&self->is_stopping, true, memory_order_release);
+    lws_cancel_service(self->context);
+    pthread_join(self->thread, NULL);
+}
+
 void leat_http_free(leat_http *self)
 {
     if (!self) return;
-    if (self->has_thread) {
-        atomic_store_explicit(&self->is_stopping, true, memory_order_release);
-        lws_cancel_service(self->context);
-        pthread_join(self->thread, NULL);
-    }
+    leat_http_stop(self);
     if (self->context) lws_context_destroy(self->context);
     pthread_mutex_destroy(&self->lock);
     leat_free(self);

@@ -61,7 +61,9 @@ typedef struct leat_http_options {
 /* Binds and starts the service thread. LEAT_UNAVAILABLE when the port is taken. */
 LEAT_CHECKED leat_code leat_http_new(const leat_http_options *options, leat_http **out, leat_error *error);
 int leat_http_port(const leat_http *http);
-/* Ends the thread. Requests that were not answered yet must be answered before (or their memory is lost). */
+/* Ends the thread: no request comes any more; answers are still taken, and dropped. */
+void leat_http_stop(leat_http *http);
+/* Stops it if need be. Requests that were not answered yet must be answered before (or their memory is lost). */
 void leat_http_free(leat_http *http);
 
 /* Ends the request (do not touch it afterwards). Takes *body. `content_type` is static. */

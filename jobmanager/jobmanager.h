@@ -159,6 +159,8 @@ struct leat_jm_job {
     int32_t io_running; /* I/O jobs that still point here */
     leat_jm_collected *collected, **collected_last;
     uint64_t collected_next; /* sequence that is due from the task manager */
+    uint64_t collected_base; /* what it had reached when the sink of this attempt began, which counts from 0 */
+    uint32_t collected_attempt;
     uint64_t collected_rows;
     bool has_collect_ended;
     /* Called on the loop whenever state or collected rows changed; may be NULL. */

@@ -148,6 +148,14 @@ static int remove_entry(const char *path, const struct stat *status, int kind, s
     return 0;
 }
 
+static bool jobs_run(const leat_jobmanager *manager)
+{
+    for (const leat_jm_job *job = manager->jobs; job; job = job->next) {
+        if (!leat_job_state_is_terminal(job->state) || job->io_running) return true;
+    }
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     static arguments given = {.address = "127.0.0.1", .parent_fd = -1, .report_fd = -1};
@@ -179,12 +187,14 @@ int main(int argc, char **argv)
         fprintf(stderr, "leat-jobmanager: %s%s%s\n", error.text, error.hint[0] ? "\nhint: " : "", error.hint);
         _exit(1);
     }
-    leat_http_free(self.http);
+    leat_http_stop(self.http);
+    if (given.removes_dir) (void)nftw(self.dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    if (jobs_run(&self.manager)) _exit(0); /* their I/O may take long, and nothing of it is worth waiting for */
     leat_env_system_free(self.env);
     leat_jobmanager_done(&self.manager);
+    leat_http_free(self.http);
     leat_jm_net_free(self.net);
     leat_storage_free(self.storage);
-    if (given.removes_dir) (void)nftw(self.dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     leat_config_done(&given.config);
     return 0;
 }
