@@ -282,7 +282,7 @@ static void on_call_done(leat_jobmanager *manager, leat_jm_message *message)
     }
     free_call(current);
     run_next(self);
-    if (self->has_ended) leat_jm_check_ended(job);
+    leat_jm_check_ended(job); /* the last I/O job may have been this one; `self` may be gone after it */
 }
 
 static leat_code start_one(leat_jm_job *job, int32_t vertex, leat_jm_enumerator *self, leat_error *error)

@@ -352,6 +352,8 @@ void sim_counting_register(leat_registry *registry)
     leat_registry_add_operator(registry, &counter_factory);
     leat_registry_add_operator(registry, &sink_factory);
     leat_registry_add_committer(registry, &committer_factory);
+    leat_registry_add_operator(registry, &sim_splits_reader_factory);
+    leat_registry_add_enumerator(registry, &sim_splits_enumerator_factory);
 }
 
 /* --- the graph --- */
@@ -395,11 +397,15 @@ leat_code sim_counting_graph(const sim_counting *job, leat_bytes *out, leat_erro
     generators[1].max = SIM_KEYS;
     leat_datagen_config datagen = {{2, fields}, generators, job->rows_per_second, job->rows_count};
     leat_bytes config = {0}, in = {0}, counted = {0};
-    leat_datagen_config_write(&datagen, &config);
+    bool has_splits = job->split_rows > 0;
+    if (has_splits)
+        sim_splits_config(job->rows_count, job->split_rows, job->rows_per_second, &config);
+    else
+        leat_datagen_config_write(&datagen, &config);
     leat_schema_write(&(leat_schema){2, fields}, &in);
     leat_schema_write(&(leat_schema){3, fields}, &counted);
     Leat__Pb__Operator operators[3];
-    fill_operator(&operators[0], "datagen", &config);
+    fill_operator(&operators[0], has_splits ? "sim-splits" : "datagen", &config);
     fill_operator(&operators[1], "sim-count", NULL);
     fill_operator(&operators[2], "sim-sink", NULL);
     Leat__Pb__Operator *chains[3] = {&operators[0], &operators[1], &operators[2]};
@@ -408,6 +414,11 @@ leat_code sim_counting_graph(const sim_counting *job, leat_bytes *out, leat_erro
     fill_vertex(&vertices[1], &chains[1], job->count_parallelism);
     fill_vertex(&vertices[2], &chains[2], job->sink_parallelism);
     vertices[0].is_source = true;
+    if (has_splits) {
+        vertices[0].enumerator = "sim-splits";
+        vertices[0].has_enumerator_config = true;
+        vertices[0].enumerator_config = (ProtobufCBinaryData){config.size, config.data};
+    }
     vertices[2].committer = "sim-commit";
     uint32_t by_key = 1, by_number = 0;
     Leat__Pb__Edge edges[2], *all_edges[2] = {&edges[0], &edges[1]};
@@ -458,9 +469,23 @@ static void read_data(sim_world *world, const char *path, tally *into)
     leat_bytes_done(&bytes);
 }
 
+/* Within a split the numbers come in order, so that each split is there up to some number. */
+static void check_splits(sim_world *world, const sim_counting *job, const tally *table)
+{
+    for (int64_t start = 0; start < SIM_NUMBERS_MAX && !world->failure[0]; start += job->split_rows) {
+        bool has_ended = false;
+        for (int64_t n = start; n < start + job->split_rows && n < SIM_NUMBERS_MAX; n++) {
+            bool is_there = leat_bit_get(table->seen, (int32_t)n);
+            SIM_REQUIRE(world, !(is_there && has_ended), "number %" PRId64 " comes after a gap in its split", n);
+            has_ended = has_ended || !is_there;
+        }
+    }
+}
+
 static void check_prefixes(sim_world *world, const sim_counting *job, const tally *table)
 {
-    for (int32_t s = 0; s < job->source_parallelism; s++) {
+    if (job->split_rows) check_splits(world, job, table);
+    for (int32_t s = 0; !job->split_rows && s < job->source_parallelism; s++) {
         bool has_ended = false;
         for (int64_t n = s; n < SIM_NUMBERS_MAX && !world->failure[0]; n += job->source_parallelism) {
             bool is_there = leat_bit_get(table->seen, (int32_t)n);

@@ -58,6 +58,7 @@ static void draw(run *self, sim_weather *weather)
     /* A quarter of the jobs is bounded: they must end, with every row, and with the final checkpoint. */
     bool is_bounded = sim_below(&dice, 4) == 0;
     self->plan.rows_count = is_bounded ? 500 + (int64_t)sim_below(&dice, 12000) : -1;
+    self->plan.split_rows = sim_below(&dice, 2) ? 20 + (int64_t)sim_below(&dice, 400) : 0;
     self->kill_every_us = 300000 + (int64_t)sim_below(&dice, 1500000);
 }
 
