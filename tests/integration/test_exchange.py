@@ -15,7 +15,7 @@ def test_all_rows_arrive(build: Path, shape: list[str]) -> None:
         [str(build / "bench/bench-exchange"), str(build / "leat-taskmanager"), str(ROWS), *shape],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"rows {ROWS} "), done.stderr
