@@ -374,66 +374,90 @@ static void fill_vertex(Leat__Pb__Vertex *vertex, Leat__Pb__Operator **chain, in
     vertex->n_operators = 1;
 }
 
-static void fill_edge(Leat__Pb__Edge *edge, uint32_t source, uint32_t *key, const leat_bytes *schema)
+static void fill_edge(Leat__Pb__Edge *edge, uint32_t source, uint32_t target, uint32_t *key, const leat_bytes *schema)
 {
     leat__pb__edge__init(edge);
     edge->source = source;
-    edge->target = source + 1;
+    edge->target = target;
     edge->exchange = LEAT__PB__EXCHANGE__HASH;
     edge->key_columns = key;
     edge->n_key_columns = 1;
     edge->schema = (ProtobufCBinaryData){schema->size, schema->data};
 }
 
-leat_code sim_counting_graph(const sim_counting *job, leat_bytes *out, leat_error *error)
+/* How many of the rows source `index` makes: half each, when there are two. */
+static int64_t rows_of(const sim_counting *job, int32_t index)
 {
-    leat_type bigint = leat_type_make(LEAT_TYPE_BIGINT, true), integer = leat_type_make(LEAT_TYPE_INT, true);
-    leat_field fields[3] = {{"n", bigint}, {"k", integer}, {"c", bigint}};
-    leat_datagen_field generators[2] = {leat_datagen_field_default(&bigint), leat_datagen_field_default(&integer)};
+    if (job->rows_count < 0) return SIM_NUMBERS_MAX / 2;
+    if (job->sources == 1) return job->rows_count;
+    return index == 0 ? job->rows_count / 2 : job->rows_count - job->rows_count / 2;
+}
+
+static void write_source(const sim_counting *job, int32_t index, leat_field *fields, leat_bytes *config)
+{
+    if (job->split_rows) {
+        int64_t first = index ? SIM_NUMBERS_MAX / 2 : 0;
+        sim_splits_config(first, first + rows_of(job, index), job->split_rows, job->rows_per_second, config);
+        return;
+    }
+    leat_datagen_field generators[2] = {leat_datagen_field_default(&fields[0].type),
+                                        leat_datagen_field_default(&fields[1].type)};
     generators[0].kind = LEAT_DATAGEN_SEQUENCE;
     generators[0].min = 0;
     generators[0].max = SIM_NUMBERS_MAX - 1;
     generators[1].min = 1;
     generators[1].max = SIM_KEYS;
     leat_datagen_config datagen = {{2, fields}, generators, job->rows_per_second, job->rows_count};
-    leat_bytes config = {0}, in = {0}, counted = {0};
-    bool has_splits = job->split_rows > 0;
-    if (has_splits)
-        sim_splits_config(job->rows_count, job->split_rows, job->rows_per_second, &config);
-    else
-        leat_datagen_config_write(&datagen, &config);
+    leat_datagen_config_write(&datagen, config);
+}
+
+/* Vertices: the sources, then count, then the sink. */
+leat_code sim_counting_graph(const sim_counting *job, leat_bytes *out, leat_error *error)
+{
+    leat_type bigint = leat_type_make(LEAT_TYPE_BIGINT, true), integer = leat_type_make(LEAT_TYPE_INT, true);
+    leat_field fields[3] = {{"n", bigint}, {"k", integer}, {"c", bigint}};
+    leat_bytes configs[2] = {{0}, {0}}, in = {0}, counted = {0};
     leat_schema_write(&(leat_schema){2, fields}, &in);
     leat_schema_write(&(leat_schema){3, fields}, &counted);
-    Leat__Pb__Operator operators[3];
-    fill_operator(&operators[0], has_splits ? "sim-splits" : "datagen", &config);
-    fill_operator(&operators[1], "sim-count", NULL);
-    fill_operator(&operators[2], "sim-sink", NULL);
-    Leat__Pb__Operator *chains[3] = {&operators[0], &operators[1], &operators[2]};
-    Leat__Pb__Vertex vertices[3], *all[3] = {&vertices[0], &vertices[1], &vertices[2]};
-    fill_vertex(&vertices[0], &chains[0], job->source_parallelism);
-    fill_vertex(&vertices[1], &chains[1], job->count_parallelism);
-    fill_vertex(&vertices[2], &chains[2], job->sink_parallelism);
-    vertices[0].is_source = true;
-    if (has_splits) {
-        vertices[0].enumerator = "sim-splits";
-        vertices[0].has_enumerator_config = true;
-        vertices[0].enumerator_config = (ProtobufCBinaryData){config.size, config.data};
+    Leat__Pb__Operator operators[4], *chains[4];
+    Leat__Pb__Vertex vertices[4], *all[4];
+    Leat__Pb__Edge edges[3], *all_edges[3];
+    uint32_t by_key = 1, by_number = 0, count_at = (uint32_t)job->sources;
+    for (int32_t i = 0; i < job->sources; i++) {
+        write_source(job, i, fields, &configs[i]);
+        fill_operator(&operators[i], job->split_rows ? "sim-splits" : "datagen", &configs[i]);
+        fill_edge(&edges[i], (uint32_t)i, count_at, &by_key, &in);
     }
-    vertices[2].committer = "sim-commit";
-    uint32_t by_key = 1, by_number = 0;
-    Leat__Pb__Edge edges[2], *all_edges[2] = {&edges[0], &edges[1]};
-    fill_edge(&edges[0], 0, &by_key, &in);
-    fill_edge(&edges[1], 1, &by_number, &counted);
+    if (job->sources == 2) operators[1].uid = "second-source";
+    fill_operator(&operators[count_at], "sim-count", NULL);
+    fill_operator(&operators[count_at + 1], "sim-sink", NULL);
+    fill_edge(&edges[count_at], count_at, count_at + 1, &by_number, &counted);
+    for (uint32_t i = 0; i < count_at + 2; i++) {
+        chains[i] = &operators[i];
+        int32_t parallelism = i < count_at    ? job->source_parallelism
+                              : i == count_at ? job->count_parallelism
+                                              : job->sink_parallelism;
+        fill_vertex(&vertices[i], &chains[i], parallelism);
+        all[i] = &vertices[i];
+        if (i <= count_at) all_edges[i] = &edges[i];
+        vertices[i].is_source = i < count_at;
+        if (i >= count_at || !job->split_rows) continue;
+        vertices[i].enumerator = "sim-splits";
+        vertices[i].has_enumerator_config = true;
+        vertices[i].enumerator_config = (ProtobufCBinaryData){configs[i].size, configs[i].data};
+    }
+    vertices[count_at + 1].committer = "sim-commit";
     Leat__Pb__JobGraph graph = LEAT__PB__JOB_GRAPH__INIT;
     graph.version = 1;
     graph.name = "counting";
     graph.vertices = all;
-    graph.n_vertices = 3;
+    graph.n_vertices = count_at + 2;
     graph.edges = all_edges;
-    graph.n_edges = 2;
+    graph.n_edges = count_at + 1;
     uint8_t *room = leat_bytes_extend(out, leat__pb__job_graph__get_packed_size(&graph));
     if (room) leat__pb__job_graph__pack(&graph, room);
-    leat_bytes_done(&config);
+    for (int i = 0; i < 2; i++)
+        leat_bytes_done(&configs[i]);
     leat_bytes_done(&in);
     leat_bytes_done(&counted);
     return leat_bytes_check(out, error);
@@ -472,12 +496,15 @@ static void read_data(sim_world *world, const char *path, tally *into)
 /* Within a split the numbers come in order, so that each split is there up to some number. */
 static void check_splits(sim_world *world, const sim_counting *job, const tally *table)
 {
-    for (int64_t start = 0; start < SIM_NUMBERS_MAX && !world->failure[0]; start += job->split_rows) {
-        bool has_ended = false;
-        for (int64_t n = start; n < start + job->split_rows && n < SIM_NUMBERS_MAX; n++) {
-            bool is_there = leat_bit_get(table->seen, (int32_t)n);
-            SIM_REQUIRE(world, !(is_there && has_ended), "number %" PRId64 " comes after a gap in its split", n);
-            has_ended = has_ended || !is_there;
+    for (int32_t source = 0; source < job->sources; source++) {
+        int64_t first = source ? SIM_NUMBERS_MAX / 2 : 0, end = first + rows_of(job, source);
+        for (int64_t start = first; start < end && !world->failure[0]; start += job->split_rows) {
+            bool has_ended = false;
+            for (int64_t n = start; n < start + job->split_rows && n < end; n++) {
+                bool is_there = leat_bit_get(table->seen, (int32_t)n);
+                SIM_REQUIRE(world, !(is_there && has_ended), "number %" PRId64 " comes after a gap in its split", n);
+                has_ended = has_ended || !is_there;
+            }
         }
     }
 }

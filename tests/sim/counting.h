@@ -16,6 +16,7 @@ typedef struct sim_counting {
     int32_t source_parallelism, count_parallelism, sink_parallelism;
     int64_t rows_per_second;
     int64_t rows_count; /* -1: endless */
+    int32_t sources;    /* with splits: 1 or 2; the second makes the numbers from SIM_NUMBERS_MAX / 2 on */
     int64_t split_rows; /* 0: datagen; else a source whose enumerator hands out splits of so many rows */
 } sim_counting;
 
@@ -25,6 +26,6 @@ LEAT_CHECKED leat_code sim_counting_graph(const sim_counting *job, leat_bytes *o
 void sim_counting_check(sim_world *world, const sim_counting *job, int64_t *rows);
 
 /* splits.c */
-void sim_splits_config(int64_t rows_count, int64_t split_rows, int64_t rows_per_second, leat_bytes *out);
+void sim_splits_config(int64_t first, int64_t end, int64_t split_rows, int64_t rows_per_second, leat_bytes *out);
 extern const leat_operator_factory sim_splits_reader_factory;
 extern const leat_enumerator_factory sim_splits_enumerator_factory;

@@ -59,6 +59,7 @@ static void draw(run *self, sim_weather *weather)
     bool is_bounded = sim_below(&dice, 4) == 0;
     self->plan.rows_count = is_bounded ? 500 + (int64_t)sim_below(&dice, 12000) : -1;
     self->plan.split_rows = sim_below(&dice, 2) ? 20 + (int64_t)sim_below(&dice, 400) : 0;
+    self->plan.sources = self->plan.split_rows ? 1 + (int32_t)sim_below(&dice, 2) : 1;
     self->kill_every_us = 300000 + (int64_t)sim_below(&dice, 1500000);
 }
 

@@ -7,13 +7,14 @@
 #include "tests/sim/counting.h"
 
 typedef struct split_config {
-    int64_t rows_count; /* -1: endless (up to SIM_NUMBERS_MAX) */
+    int64_t first, end; /* the numbers that the source makes */
     int64_t split_rows, rows_per_second;
 } split_config;
 
-void sim_splits_config(int64_t rows_count, int64_t split_rows, int64_t rows_per_second, leat_bytes *out)
+void sim_splits_config(int64_t first, int64_t end, int64_t split_rows, int64_t rows_per_second, leat_bytes *out)
 {
-    leat_bytes_put_i64(out, rows_count);
+    leat_bytes_put_i64(out, first);
+    leat_bytes_put_i64(out, end);
     leat_bytes_put_i64(out, split_rows);
     leat_bytes_put_i64(out, rows_per_second);
 }
@@ -22,7 +23,8 @@ static leat_code read_config(const uint8_t *data, size_t size, split_config *out
 {
     leat_reader reader;
     leat_reader_init(&reader, data, size);
-    out->rows_count = leat_reader_i64(&reader);
+    out->first = leat_reader_i64(&reader);
+    out->end = leat_reader_i64(&reader);
     out->split_rows = leat_reader_i64(&reader);
     out->rows_per_second = leat_reader_i64(&reader);
     return leat_reader_check(&reader, true, "split configuration", error);
@@ -39,6 +41,7 @@ typedef struct enumerator {
 static leat_code enumerator_start(leat_enumerator *base, const uint8_t *state, size_t size, leat_error *error)
 {
     enumerator *self = (enumerator *)base;
+    self->next = self->config.first;
     if (!state) return LEAT_OK;
     leat_reader reader;
     leat_reader_init(&reader, state, size);
@@ -49,7 +52,7 @@ static leat_code enumerator_start(leat_enumerator *base, const uint8_t *state, s
 static leat_code enumerator_request(leat_enumerator *base, int32_t subtask, leat_error *error)
 {
     enumerator *self = (enumerator *)base;
-    int64_t end = self->config.rows_count >= 0 ? self->config.rows_count : SIM_NUMBERS_MAX;
+    int64_t end = self->config.end;
     if (self->next >= end) {
         base->context->no_more_splits(base->context, subtask);
         return LEAT_OK;
