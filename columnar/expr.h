@@ -69,10 +69,15 @@ typedef struct leat_function_match {
     bool is_dynamic;       /* PROCTIME, NOW, …: once a row in streaming, once a query in batch */
 } leat_function_match;
 
-/* `name` in any case; operators by their signs: "+", "=", "||", "LIKE", "IS NULL", "NOT". LEAT_NOT_FOUND (with the
- * nearest name as a hint) or LEAT_INVALID with Flink's words: "Cannot apply '+' to arguments of type …". */
+/* `name` in any case; operators by their signs: "+", "=", "||", "LIKE", "IS NULL", "NOT", "BETWEEN", "IN" (value
+ * first); a sole argument of "-" is negated; TRIM's forms are "TRIM", "TRIM_LEADING", "TRIM_TRAILING" (text,
+ * characters). LEAT_NOT_FOUND (with the nearest name as a hint) or LEAT_INVALID with Flink's words: "Cannot apply '+'
+ * to arguments of type …". */
 LEAT_CHECKED leat_code leat_function_resolve(const char *name, const leat_type *arguments, int32_t count,
                                              leat_function_match *out, leat_error *error);
+/* The same for expressions: the types of ROUND and TRUNCATE depend on a literal's value. Prefer this one. */
+LEAT_CHECKED leat_code leat_function_resolve_exprs(const char *name, const leat_expr *const *arguments, int32_t count,
+                                                   leat_function_match *out, leat_error *error);
 /* Whether any function has this name. */
 bool leat_function_exists(const char *name);
 
