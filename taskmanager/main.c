@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/memory.h"
 #include "connectors/registry.h"
+#include "operators/registry.h"
 #include "storage/storage.h"
 #include "taskmanager/net.h"
 
@@ -72,6 +73,7 @@ typedef struct process {
 static leat_code start(process *self, const arguments *given, leat_error *error)
 {
     leat_config *config = (leat_config *)(uintptr_t)&given->config;
+    leat_operators_register(&self->registry);
     leat_connectors_register(&self->registry);
     char host[32] = "tm";
     (void)gethostname(host, sizeof host - 1);
