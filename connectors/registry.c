@@ -7,11 +7,12 @@
 #include "connectors/faker/faker.h"
 #include "connectors/filesystem/filesystem.h"
 #include "connectors/jdbc/jdbc.h"
+#include "connectors/print/print.h"
 
 /* Sorted by identifier. */
 static const leat_connector *const connectors[] = {
     &leat_blackhole_connector,  &leat_datagen_connector, &leat_faker_connector,
-    &leat_filesystem_connector, &leat_jdbc_connector,
+    &leat_filesystem_connector, &leat_jdbc_connector,    &leat_print_connector,
 };
 
 enum { CONNECTORS_COUNT = sizeof connectors / sizeof *connectors };
@@ -38,6 +39,7 @@ void leat_connectors_register(leat_registry *registry)
     leat_registry_add_operator(registry, &leat_blackhole_factory);
     leat_registry_add_operator(registry, &leat_faker_factory);
     leat_registry_add_operator(registry, &leat_filesystem_source_factory);
+    leat_registry_add_operator(registry, &leat_print_factory);
     leat_registry_add_enumerator(registry, &leat_filesystem_enumerator_factory);
     leat_registry_add_operator(registry, &leat_jdbc_sink_factory);
     leat_registry_add_operator(registry, &leat_jdbc_source_factory);
