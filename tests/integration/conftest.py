@@ -32,7 +32,7 @@ def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDB]:
 
 @pytest.fixture
 def cluster(build: Path, tmp_path: Path) -> Iterator[Cluster]:
-    """Two task managers of eight slots, and a warehouse for ${WAREHOUSE}. A process that does not end fails the test."""
+    """Two task managers of eight slots, and a warehouse for ${WAREHOUSE}. One that does not end fails the test."""
     made = Cluster(build, tmp_path / "cluster", {"WAREHOUSE": f"file:{tmp_path}/house"})
     try:
         made.start()

@@ -1,0 +1,353 @@
+"""./dev bench [NAME…]: the benchmark table. Prints it, and writes build/bench.json: a list of
+{name, value, unit, bare, ratio}.
+
+Figures are rows a CPU-second of the task managers (all threads, user and system), parallelism 1, the median of RUNS;
+beside each stands the bare loop's (bench/bare/), a single-threaded program without any engine, and the ratio of the two.
+BENCH_SCALE=0.1 makes all inputs smaller.
+"""
+
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "deploy"))
+
+from lab import tables  # noqa: E402
+from lab.cluster import Cluster, LabError, wait_until  # noqa: E402
+
+BUILD = Path(os.environ.get("LEAT_BUILD", ROOT / "build")).resolve()
+SCALE = float(os.environ.get("BENCH_SCALE", "1"))
+RUNS = int(os.environ.get("BENCH_RUNS", "3"))
+TICKS = os.sysconf("SC_CLK_TCK")
+ALL_SPEED = "9223372036854775807"
+CPU = re.compile(r"cpu_s ([0-9.]+)")
+
+ORDERS = (
+    "'fields.order_id.min' = '1', 'fields.order_id.max' = '100', "
+    "'fields.amount.min' = '10', 'fields.amount.max' = '1000', "
+    "'fields.client_id.min' = '1', 'fields.client_id.max' = '10'"
+)
+
+
+def rows_of(millions: float) -> int:
+    return max(100_000, int(millions * 1e6 * SCALE))
+
+
+def generator(name: str, rows: int, speed: str = ALL_SPEED) -> str:
+    return (
+        f"CREATE TEMPORARY TABLE {name} (order_id INT, amount INT, client_id INT) WITH ('connector' = 'datagen', "
+        f"'rows-per-second' = '{speed}', 'number-of-rows' = '{rows}', {ORDERS});\n"
+    )
+
+
+def cpu_s(pids: list[int]) -> float:
+    total = 0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / TICKS
+
+
+def pss_mb(pids: list[int]) -> float:
+    total = 0
+    for pid in pids:
+        match = re.search(r"^Pss:\s+(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M)
+        total += int(match[1]) if match else 0
+    return total / 1024
+
+
+def bare(program: str, rows: int, *args: str) -> float:
+    """Rows a CPU-second of a bare loop, median."""
+    seconds = []
+    for _ in range(RUNS):
+        done = subprocess.run([str(BUILD / "bench" / program), *args], capture_output=True, text=True, check=True)
+        match = CPU.search(done.stdout)
+        assert match, done.stdout
+        seconds.append(float(match[1]))
+    return rows / statistics.median(seconds)
+
+
+class World:
+    """A fresh cluster with one task manager, and a house."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.house = folder / "house"
+        self.cluster = Cluster(BUILD, folder / "cluster", {"WAREHOUSE": f"file:{self.house}"})
+        self.catalog = (
+            f"CREATE CATALOG house WITH ('type' = 'paimon', 'warehouse' = 'file:{self.house}');\nUSE CATALOG house;\n"
+        )
+
+    def __enter__(self) -> "World":
+        self.cluster.start(task_managers=1, slots=8)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.cluster.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def sql(self, text: str, *options: str) -> str:
+        script = self.folder / "bench.sql"
+        script.write_text(self.catalog + text)
+        return self.cluster.leat("run", str(script), *options, timeout=600)
+
+    def cpu_of(self, what: Callable[[], object]) -> float:
+        pids = self.cluster.task_managers()
+        before = cpu_s(pids)
+        what()
+        return cpu_s(pids) - before
+
+
+@dataclass
+class Figure:
+    name: str
+    value: float
+    unit: str
+    bare: float | None = None
+
+    @property
+    def ratio(self) -> float | None:
+        return self.value / self.bare if self.bare else None
+
+
+def fresh() -> World:
+    return World(Path(tempfile.mkdtemp(prefix="leat-bench-")))
+
+
+RATE_UNIT = "rows/CPU-s"
+
+
+def datagen_blackhole() -> Figure:
+    rows = rows_of(300)
+    statements = generator("g", rows) + (
+        "CREATE TEMPORARY TABLE b (order_id INT, amount INT, client_id INT) WITH ('connector' = 'blackhole');\n"
+        "INSERT INTO b SELECT * FROM g;\n"
+    )
+    with fresh() as world:
+        seconds = [world.cpu_of(lambda: world.sql(statements)) for _ in range(RUNS)]
+    value = rows / statistics.median(seconds)
+    return Figure("datagen_blackhole", value, RATE_UNIT, bare("bare-datagen-blackhole", rows, str(rows)))
+
+
+def datagen_append() -> Figure:
+    rows = rows_of(40)
+    seconds = []
+    for _ in range(RUNS):
+        with fresh() as world:
+            statements = generator("g", rows) + (
+                "CREATE TABLE orders (order_id INT, amount INT, client_id INT) WITH ('bucket' = '-1');\n"
+                "SET 'execution.checkpointing.interval' = '10 s';\nINSERT INTO orders SELECT * FROM g;\n"
+            )
+            seconds.append(world.cpu_of(lambda w=world, s=statements: w.sql(s)))
+    file = Path(tempfile.mkstemp(prefix="leat-bench-")[1])
+    loop = bare("bare-datagen-append", rows, str(rows), str(file))
+    file.unlink()
+    return Figure("datagen_append", rows / statistics.median(seconds), RATE_UNIT, loop)
+
+
+SALES = (
+    "CREATE TABLE country_sales (country STRING, revenue BIGINT, orders_count BIGINT, "
+    "PRIMARY KEY (country) NOT ENFORCED) WITH ('merge-engine' = 'aggregation', 'fields.revenue.aggregate-function' = 'sum', "
+    "'fields.orders_count.aggregate-function' = 'sum', 'changelog-producer' = '{producer}'{more});\n"
+)
+JOIN = (
+    "INSERT INTO country_sales SELECT c.country, CAST(o.amount AS BIGINT), CAST(1 AS BIGINT) FROM orders AS o "
+    "JOIN clients FOR SYSTEM_TIME AS OF o.proc_time AS c ON o.client_id = c.client_id;\n"
+)
+
+
+def make_lab(world: World, rows: int) -> None:
+    """20 M orders and 10 clients in the house."""
+    clients = ", ".join(f"({i}, 'Client {i}', 'Country {i % 7}', '{100000 + i}')" for i in range(1, 11))
+    world.sql(
+        generator("g", rows) + "CREATE TABLE clients (client_id INT PRIMARY KEY NOT ENFORCED, full_name STRING, "
+        "country STRING, zip STRING) WITH ('changelog-producer' = 'input');\n"
+        "CREATE TABLE orders (order_id INT, amount INT, client_id INT, proc_time AS PROCTIME()) WITH ('bucket' = '-1');\n"
+        "SET 'execution.checkpointing.interval' = '10 s';\n"
+        f"INSERT INTO clients VALUES {clients};\nINSERT INTO orders SELECT * FROM g;\n"
+    )
+
+
+def counted(world: World) -> int:
+    return sum(int(row["orders_count"]) for row in tables.read(world.house, "default.country_sales"))
+
+
+def bare_lab(world: World, rows: int) -> float:
+    files = sorted(str(path) for path in (world.house / "default.db/orders").glob("bucket-0/*.parquet"))
+    return bare("bare-lab", rows, *files)
+
+
+def lab_batch() -> Figure:
+    rows = rows_of(20)
+    seconds = []
+    with fresh() as world:
+        make_lab(world, rows)
+        for _ in range(RUNS):
+            world.sql("DROP TABLE IF EXISTS country_sales;\n" + SALES.format(producer="none", more=""))
+            statements = "SET 'execution.runtime-mode' = 'batch';\n" + JOIN
+            seconds.append(world.cpu_of(lambda s=statements: world.sql(s)))
+            if counted(world) != rows:
+                raise LabError(f"country_sales counts {counted(world)} orders of {rows}")
+        loop = bare_lab(world, rows)
+    return Figure("lab_batch", rows / statistics.median(seconds), RATE_UNIT, loop)
+
+
+def lab_stream() -> Figure:
+    rows = rows_of(20)
+    seconds = []
+    with fresh() as world:
+        make_lab(world, rows)
+        for _ in range(RUNS):
+            more = ", 'full-compaction.delta-commits' = '2'"
+            world.sql("DROP TABLE IF EXISTS country_sales;\n" + SALES.format(producer="full-compaction", more=more))
+            statements = "SET 'execution.checkpointing.interval' = '1 s';\nSET 'pipeline.name' = 'lab';\n" + JOIN
+            seconds.append(world.cpu_of(lambda s=statements: stream_once(world, s, rows)))
+            world.cluster.cancel(world.cluster.job("lab")["jid"])
+        loop = bare_lab(world, rows)
+    return Figure("lab_stream", rows / statistics.median(seconds), RATE_UNIT, loop)
+
+
+def stream_once(world: World, statements: str, rows: int) -> None:
+    world.sql(statements, "--detach")
+    wait_until("all orders are counted", 300, lambda: counted(world) == rows, pause=0.3)
+
+
+def exchange() -> Figure:
+    rows = rows_of(100)
+    rates = []
+    for _ in range(RUNS):
+        done = subprocess.run(
+            [str(BUILD / "bench/bench-exchange"), str(BUILD / "leat-taskmanager"), str(rows)],
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        match = CPU.search(done.stdout)
+        if not match:
+            raise LabError(f"bench-exchange: {done.stderr.strip()}")
+        rates.append(rows / float(match[1]))
+    return Figure("exchange", statistics.median(rates), RATE_UNIT, bare("bare-exchange", rows, str(rows)))
+
+
+def start_s() -> Figure:
+    """From exec of `leat run` with an embedded cluster until its job runs, which it says on standard error."""
+    statement = (
+        generator("g", 1) + "CREATE TEMPORARY TABLE b (order_id INT, amount INT, client_id INT) "
+        "WITH ('connector' = 'blackhole');\nINSERT INTO b SELECT * FROM g;\n"
+    )
+    seconds = []
+    for _ in range(max(RUNS, 5)):
+        with tempfile.TemporaryDirectory(prefix="leat-bench-") as folder:
+            environment = {**os.environ, "LEAT_DIR": folder}
+            start = time.monotonic()
+            done = subprocess.run(
+                [str(BUILD / "leat"), "run", "-e", statement],
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+            seconds.append(time.monotonic() - start)
+            if done.returncode != 0:
+                raise LabError(f"leat run: {done.stderr.strip()}")
+    return Figure("start_s", statistics.median(seconds), "s, exec to the end of a job of one row")
+
+
+def idle_mb() -> Figure:
+    with fresh() as world:
+        world.sql(
+            generator("g", 1_000_000)
+            + "CREATE TEMPORARY TABLE b (order_id INT, amount INT, client_id INT) WITH ('connector' = 'blackhole');\n"
+            "INSERT INTO b SELECT * FROM g;\n"
+        )
+        time.sleep(1)
+        return Figure("idle_mb", pss_mb([process["pid"] for process in world.cluster.look()]), "MiB PSS, JM + TM")
+
+
+def snapshot_lag_s() -> Figure:
+    """Rows carry the time when they were made; it is compared with the time when a snapshot that has them is seen."""
+    lags: list[float] = []
+    with fresh() as world:
+        world.sql(
+            generator("g", 10_000_000, "1000")
+            + "CREATE TABLE orders (order_id INT, made TIMESTAMP_LTZ(3)) WITH ('bucket' = '-1');\n"
+            "SET 'execution.checkpointing.interval' = '1 s';\nSET 'pipeline.name' = 'lag';\n"
+            "INSERT INTO orders SELECT order_id, CAST(PROCTIME() AS TIMESTAMP_LTZ(3)) FROM g;\n",
+            "--detach",
+        )
+        wait_until("a first snapshot", 60, lambda: tables.snapshot_id(world.house, "default.orders") > 0)
+        seen, newest = tables.snapshot_id(world.house, "default.orders"), 0.0
+        end = time.monotonic() + max(5.0, 20 * SCALE)
+        while time.monotonic() < end:
+            time.sleep(0.01)
+            now_id = tables.snapshot_id(world.house, "default.orders")
+            if now_id == seen:
+                continue
+            now, seen = time.time(), now_id
+            made = [row["made"].timestamp() for row in tables.read(world.house, "default.orders")]
+            lags += [now - when for when in made if when > newest and newest]
+            newest = max(made)
+    return Figure("snapshot_lag_s", statistics.median(lags), "s, median; interval 1 s")
+
+
+FIGURES = [
+    datagen_blackhole,
+    datagen_append,
+    lab_batch,
+    lab_stream,
+    exchange,
+    start_s,
+    idle_mb,
+    snapshot_lag_s,
+]
+
+
+def shown(number: float | None) -> str:
+    if number is None:
+        return ""
+    return f"{number / 1e6:.1f} M" if number >= 1e5 else f"{number:.3g}"
+
+
+def main() -> int:
+    wanted = sys.argv[1:]
+    unknown = set(wanted) - {figure.__name__ for figure in FIGURES}
+    if unknown:
+        print(f"bench: no such figure: {', '.join(unknown)}", file=sys.stderr)
+        return 2
+    results: list[Figure] = []
+    failed = 0
+    print(f"{'figure':<20} {'value':>10} {'bare loop':>10} {'ratio':>6}  unit", flush=True)
+    for figure in FIGURES:
+        if wanted and figure.__name__ not in wanted:
+            continue
+        try:
+            result = figure()
+        except (LabError, subprocess.SubprocessError) as error:
+            failed += 1
+            print(f"{figure.__name__:<20} failed: {error}", flush=True)
+            continue
+        results.append(result)
+        ratio = f"{result.ratio:.2f}" if result.ratio else ""
+        print(
+            f"{result.name:<20} {shown(result.value):>10} {shown(result.bare):>10} {ratio:>6}  {result.unit}",
+            flush=True,
+        )
+    rows = [
+        {"name": r.name, "value": round(r.value, 4), "unit": r.unit, "bare": r.bare, "ratio": r.ratio} for r in results
+    ]
+    (BUILD / "bench.json").write_text(json.dumps(rows, indent=2) + "\n")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
