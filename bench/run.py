@@ -2,7 +2,7 @@
 {name, value, unit, bare, ratio}.
 
 Figures are rows a CPU-second of the task managers (all threads, user and system), parallelism 1, the median of RUNS;
-beside each stands the bare loop's (bench/bare/), a single-threaded program without any engine, and the ratio of the two.
+beside each stands the bare loop's (bench/bare/), a single-threaded program without any engine, and their ratio.
 BENCH_SCALE=0.1 makes all inputs smaller.
 """
 
@@ -157,7 +157,8 @@ def datagen_append() -> Figure:
 
 SALES = (
     "CREATE TABLE country_sales (country STRING, revenue BIGINT, orders_count BIGINT, "
-    "PRIMARY KEY (country) NOT ENFORCED) WITH ('merge-engine' = 'aggregation', 'fields.revenue.aggregate-function' = 'sum', "
+    "PRIMARY KEY (country) NOT ENFORCED) WITH ('merge-engine' = 'aggregation', "
+    "'fields.revenue.aggregate-function' = 'sum', "
     "'fields.orders_count.aggregate-function' = 'sum', 'changelog-producer' = '{producer}'{more});\n"
 )
 JOIN = (
@@ -172,7 +173,8 @@ def make_lab(world: World, rows: int) -> None:
     world.sql(
         generator("g", rows) + "CREATE TABLE clients (client_id INT PRIMARY KEY NOT ENFORCED, full_name STRING, "
         "country STRING, zip STRING) WITH ('changelog-producer' = 'input');\n"
-        "CREATE TABLE orders (order_id INT, amount INT, client_id INT, proc_time AS PROCTIME()) WITH ('bucket' = '-1');\n"
+        "CREATE TABLE orders (order_id INT, amount INT, client_id INT, proc_time AS PROCTIME()) "
+        "WITH ('bucket' = '-1');\n"
         "SET 'execution.checkpointing.interval' = '10 s';\n"
         f"INSERT INTO clients VALUES {clients};\nINSERT INTO orders SELECT * FROM g;\n"
     )
