@@ -80,17 +80,19 @@ static uint32_t decode_character(const uint8_t *data, size_t size)
 {
     static const uint8_t masks[5] = {0, 0x7f, 0x1f, 0x0f, 0x07};
     uint32_t point = data[0] & masks[size];
-    for (size_t i = 1; i < size; i++) point = point << 6 | (data[i] & 0x3f);
+    for (size_t i = 1; i < size; i++)
+        point = point << 6 | (data[i] & 0x3f);
     return point;
 }
 
-/* The least text above all that start with data[0 … size): its last character that can be is incremented, what follows is
- * dropped. False: there is none. `out` has room for size + 1 bytes. */
+/* The least text above all that start with data[0 … size): its last character that can be is incremented, what follows
+ * is dropped. False: there is none. `out` has room for size + 1 bytes. */
 static bool increment_text(const uint8_t *data, size_t size, uint8_t *out, size_t *out_size)
 {
     while (size > 0) {
         size_t start = size - 1;
-        while (start > 0 && (data[start] & 0xc0) == 0x80) start--;
+        while (start > 0 && (data[start] & 0xc0) == 0x80)
+            start--;
         size_t width = size - start;
         if (width > 4) return false;
         uint32_t point = decode_character(data + start, width) + 1;
@@ -137,14 +139,16 @@ static leat_code text_bounds(const column_plan *plan, leat_arena *arena, bounds 
 static leat_code fixed_value(const leat_type *type, const leat_bytes *from, leat_paimon_value *out, leat_error *error)
 {
     leat_column column = {.layout = leat_type_layout(type), .values = from->data};
-    if (from->size != leat_layout_bytes(column.layout)) return leat_fail(error, LEAT_CORRUPT, "statistics of %zu bytes", from->size);
+    if (from->size != leat_layout_bytes(column.layout))
+        return leat_fail(error, LEAT_CORRUPT, "statistics of %zu bytes", from->size);
     leat_paimon_value_of_column(&column, 0, type, out);
     return LEAT_OK;
 }
 
 static leat_code find_bounds(const column_plan *plan, leat_arena *arena, bounds *out, leat_error *error)
 {
-    *out = (bounds){.is_known = plan->stats->has_bounds && plan->mode >= MODE_TRUNCATE && !leat_type_is_bytes(plan->type)};
+    *out =
+        (bounds){.is_known = plan->stats->has_bounds && plan->mode >= MODE_TRUNCATE && !leat_type_is_bytes(plan->type)};
     if (!out->is_known) return LEAT_OK;
     if (leat_type_is_text(plan->type)) return text_bounds(plan, arena, out, error);
     LEAT_TRY(fixed_value(plan->type, &plan->stats->min, &out->min, error));
@@ -202,8 +206,8 @@ leat_code leat_paimon_stats_make_key(const leat_type *types, const leat_column_s
     return make(plans, count, arena, out, error);
 }
 
-static leat_code plan_column(const leat_paimon_schema *schema, int32_t field, int64_t kept, const leat_column_stats *stats,
-                             leat_arena *arena, column_plan *out, leat_error *error)
+static leat_code plan_column(const leat_paimon_schema *schema, int32_t field, int64_t kept,
+                             const leat_column_stats *stats, leat_arena *arena, column_plan *out, leat_error *error)
 {
     *out = (column_plan){&schema->fields[field].type, stats, MODE_TRUNCATE, VALUE_CHARACTERS};
     char *key = leat_arena_format(arena, "fields.%s.stats-mode", schema->fields[field].name);

@@ -9,7 +9,7 @@
 #include "common/config.h"
 #include "connectors/faker/words.h"
 
-enum { ARGUMENTS_MAX = 64, NAME_BYTES_MAX = 128, REGEX_DEPTH_MAX = 16, REGEX_REPEAT_MAX = 10 };
+enum { ARGUMENTS_MAX = 64, NAME_BYTES_MAX = 128 };
 
 typedef struct directive {
     const char *arguments[ARGUMENTS_MAX];
@@ -76,146 +76,9 @@ static void make_bothify(const directive *given, leat_faker_source *source, leat
     fill_template(given->arguments[0], true, true, source, out);
 }
 
-/* --- regexify: alternatives, groups, classes, \d \w, {m,n} * + ? --- */
-
-typedef struct regex {
-    const char *at;
-    leat_faker_source *source;
-    leat_bytes *out;
-    bool is_silent; /* skipping an alternative that was not chosen */
-    int depth;
-} regex;
-
-static void regex_alternatives(regex *self);
-
-static void regex_put(regex *self, char c)
-{
-    if (!self->is_silent) leat_bytes_put_u8(self->out, (uint8_t)c);
-}
-
-static void regex_class(regex *self)
-{
-    char members[256];
-    size_t count = 0;
-    self->at++;
-    while (*self->at && *self->at != ']') {
-        char low = *self->at++;
-        if (low == '\\' && *self->at) low = *self->at++;
-        char high = low;
-        if (*self->at == '-' && self->at[1] && self->at[1] != ']') {
-            high = self->at[1];
-            self->at += 2;
-        }
-        for (int c = low; c <= high && count < sizeof members; c++)
-            members[count++] = (char)c;
-    }
-    if (*self->at == ']') self->at++;
-    if (count) regex_put(self, members[leat_faker_below(self->source, count)]);
-}
-
-static void regex_atom(regex *self)
-{
-    static const char word[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
-    char c = *self->at;
-    if (c == '(') {
-        self->at++;
-        regex_alternatives(self);
-        if (*self->at == ')') self->at++;
-    } else if (c == '[') {
-        regex_class(self);
-    } else if (c == '\\' && self->at[1]) {
-        char kind = self->at[1];
-        self->at += 2;
-        if (kind == 'd')
-            regex_put(self, (char)('0' + leat_faker_below(self->source, 10)));
-        else if (kind == 'w')
-            regex_put(self, word[leat_faker_below(self->source, sizeof word - 1)]);
-        else
-            regex_put(self, kind);
-    } else {
-        self->at++;
-        regex_put(self, c == '.' ? (char)('a' + leat_faker_below(self->source, 26)) : c);
-    }
-}
-
-/* {m}, {m,n}, *, +, ? after an atom: how often; moves past it. */
-static uint64_t regex_repeat(regex *self, const char **after)
-{
-    const char *at = *after;
-    uint64_t least = 1, most = 1;
-    if (*at == '*')
-        least = 0, most = REGEX_REPEAT_MAX, at++;
-    else if (*at == '+')
-        most = REGEX_REPEAT_MAX, at++;
-    else if (*at == '?')
-        least = 0, at++;
-    else if (*at == '{') {
-        char *end;
-        least = most = strtoull(at + 1, &end, 10);
-        if (*end == ',') most = strtoull(end + 1, &end, 10);
-        at = *end == '}' ? end + 1 : end;
-        if (most < least) most = least;
-        if (most > 1000) most = 1000;
-        if (least > most) least = most;
-    }
-    *after = at;
-    return least + leat_faker_below(self->source, most - least + 1);
-}
-
-static void regex_sequence(regex *self)
-{
-    while (*self->at && *self->at != '|' && *self->at != ')') {
-        const char *start = self->at;
-        bool was_silent = self->is_silent;
-        self->is_silent = true; /* once to find the atom's end */
-        regex_atom(self);
-        self->is_silent = was_silent;
-        const char *after = self->at;
-        uint64_t times = regex_repeat(self, &after);
-        for (uint64_t i = 0; i < times && !was_silent; i++) {
-            self->at = start;
-            regex_atom(self);
-        }
-        self->at = after;
-    }
-}
-
-static void regex_alternatives(regex *self)
-{
-    if (++self->depth > REGEX_DEPTH_MAX) { /* checked when parsed: only a longer text could come here */
-        self->depth--;
-        return;
-    }
-    const char *start = self->at;
-    bool was_silent = self->is_silent;
-    uint64_t count = 1;
-    self->is_silent = true;
-    regex_sequence(self);
-    while (*self->at == '|') {
-        self->at++;
-        count++;
-        regex_sequence(self);
-    }
-    const char *end = self->at;
-    if (!was_silent) {
-        uint64_t chosen = leat_faker_below(self->source, count);
-        self->at = start;
-        for (uint64_t i = 0; i < chosen; i++) {
-            regex_sequence(self);
-            self->at++;
-        }
-        self->is_silent = false;
-        regex_sequence(self);
-    }
-    self->is_silent = was_silent;
-    self->at = end;
-    self->depth--;
-}
-
 static void make_regexify(const directive *given, leat_faker_source *source, leat_bytes *out)
 {
-    regex self = {.at = given->arguments[0], .source = source, .out = out};
-    regex_alternatives(&self);
+    leat_faker_regexify(given->arguments[0], source, out);
 }
 
 /* --- numbers --- */

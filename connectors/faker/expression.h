@@ -25,3 +25,6 @@ LEAT_CHECKED leat_code leat_faker_parse(const char *text, leat_arena *arena, lea
                                         leat_error *error);
 /* Appends one made-up text. */
 void leat_faker_make(const leat_faker_expression *expression, leat_faker_source *source, leat_bytes *out);
+
+/* regexify.c: appends a text that matches the pattern. */
+void leat_faker_regexify(const char *pattern, leat_faker_source *source, leat_bytes *out);
