@@ -75,20 +75,19 @@ leat_code leat_jobs_find(leat_client *client, const char *given, char out[33], l
     return code;
 }
 
-leat_code leat_jobs_failure(leat_client *client, const char *id, const char *name, leat_error *error)
+void leat_jobs_explain(leat_client *client, const char *id, const char *name, leat_error *error)
 {
     char path[64];
     snprintf(path, sizeof path, "/jobs/%s/exceptions", id);
     json_t *answer = NULL;
-    LEAT_TRY(leat_client_json(client, "GET", path, NULL, &answer, error));
+    if (leat_client_json(client, "GET", path, NULL, &answer, error) != LEAT_OK) return;
     const json_t *entries = json_object_get(json_object_get(answer, "exceptionHistory"), "entries");
     const json_t *newest = json_array_get(entries, 0);
     const char *task = text_of(newest, "taskName"), *text = text_of(newest, "stacktrace");
-    leat_code code = leat_fail(error, LEAT_IO, "job '%s' failed: %s%s%s", name, task, task[0] ? ": " : "",
-                               text[0] ? text : "no cause is known");
+    (void)leat_fail(error, LEAT_IO, "job '%s' failed: %s%s%s", name, task, task[0] ? ": " : "",
+                    text[0] ? text : "no cause is known");
     if (text_of(newest, "hint")[0]) leat_fail_hint(error, "%s", text_of(newest, "hint"));
     json_decref(answer);
-    return code;
 }
 
 /* --- list --- */

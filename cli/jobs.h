@@ -9,5 +9,5 @@ LEAT_CHECKED leat_code leat_jobs_find(leat_client *client, const char *given, ch
 bool leat_jobs_has_ended(const char *state);
 /* Asks that it be cancelled; fine if it has ended meanwhile. */
 LEAT_CHECKED leat_code leat_jobs_cancel(leat_client *client, const char *id, leat_error *error);
-/* Why a job failed, made an error: its newest exception with task, cause and hint. Returns the error's code. */
-LEAT_CHECKED leat_code leat_jobs_failure(leat_client *client, const char *id, const char *name, leat_error *error);
+/* Why a job failed, made an error: its newest exception with task, cause and hint; or why that could not be asked. */
+void leat_jobs_explain(leat_client *client, const char *id, const char *name, leat_error *error);

@@ -20,6 +20,9 @@ typedef struct command {
 } command;
 
 static const command commands[] = {
+    {"run", leat_cli_run, "Run SQL files or statements and show their results"},
+    {"tail", leat_cli_tail, "Watch the current rows of a table"},
+    {"action", leat_cli_action, "Run a ready-made job: mysql_sync_table"},
     {"cluster", leat_cli_cluster, "Start, stop or look at a cluster on this machine"},
     {"list", leat_cli_list, "List jobs"},
     {"show", leat_cli_show, "Show one job: its tasks, checkpoints, failures"},
