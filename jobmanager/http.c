@@ -28,6 +28,7 @@ struct leat_http {
 typedef struct connection {
     leat_http_request *request; /* NULL: between two requests */
     bool closes;                /* after this answer */
+    bool is_handed;             /* to the handler */
     bool is_answered;           /* the answer may be written */
     bool has_head;              /* its head is written */
 } connection;
@@ -96,7 +97,7 @@ static int body_follows(struct lws *wsi, leat_http_method method, bool *closes)
         *closes = true;
         return -1;
     }
-    return 1; /* also for 0: libwebsockets then tells the body's completion at once */
+    return size > 0; /* whether libwebsockets tells the end of an empty body depends on the method */
 }
 
 static void answer_text(leat_http_request *request, int status, const char *json)
@@ -109,11 +110,12 @@ static void answer_text(leat_http_request *request, int status, const char *json
 static int on_request(leat_http *self, struct lws *wsi, connection *peer, const char *path, size_t length)
 {
     peer->request = make_request(self, wsi, path, length);
-    peer->is_answered = peer->has_head = peer->closes = false;
+    *peer = (connection){.request = peer->request};
     if (!peer->request) return -1;
     lws_set_timeout(wsi, NO_PENDING_TIMEOUT, 0); /* an answer may take long: long polls */
     int body = body_follows(wsi, peer->request->method, &peer->closes);
     if (body < 0) answer_text(peer->request, 413, "{\"errors\":[\"The request's body is too large.\"]}");
+    peer->is_handed = body <= 0;
     if (body == 0) self->options.handle(self->options.arg, peer->request);
     return 0;
 }
@@ -223,7 +225,10 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_HTTP_BODY: return on_body(peer, in, length);
     case LWS_CALLBACK_HTTP_BODY_COMPLETION:
         lws_set_timeout(wsi, NO_PENDING_TIMEOUT, 0);
-        if (peer->request && !peer->closes) self->options.handle(self->options.arg, peer->request);
+        if (peer->request && !peer->is_handed) {
+            peer->is_handed = true;
+            self->options.handle(self->options.arg, peer->request);
+        }
         return 0;
     case LWS_CALLBACK_HTTP_WRITEABLE: return on_writable(wsi, peer);
     case LWS_CALLBACK_CLOSED_HTTP:
