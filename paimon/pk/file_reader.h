@@ -1,0 +1,25 @@
+/* Reads one data file of a primary-key table in slices: the wanted columns, then _SEQUENCE_NUMBER as the last column; the row
+ * kinds from _VALUE_KIND. */
+#pragma once
+
+#include "formats/datafile.h"
+#include "paimon/pk/io.h"
+#include "paimon/table.h"
+
+typedef enum leat_pk_status {
+    LEAT_PK_BATCH,
+    LEAT_PK_WAIT,  /* a job is under way, which wakes the operator */
+    LEAT_PK_AGAIN, /* a slice is done: call again */
+    LEAT_PK_END,
+} leat_pk_status;
+
+typedef struct leat_pk_file_reader leat_pk_file_reader;
+
+/* `columns` are those of the table; borrowed until the reader is freed, as is *io. */
+LEAT_CHECKED leat_code leat_pk_file_reader_new(const leat_pk_io *io, const char *bucket_path,
+                                               const leat_paimon_file *file, const leat_schema *columns,
+                                               leat_pk_file_reader **out, leat_error *error);
+LEAT_CHECKED leat_code leat_pk_file_reader_step(leat_pk_file_reader *reader, int32_t rows_max, leat_pk_status *status,
+                                                leat_batch **out, leat_error *error);
+/* When no job of it runs. NULL is fine. */
+void leat_pk_file_reader_free(leat_pk_file_reader *reader);
