@@ -16,7 +16,8 @@ leat_code leat_pk_buffer_init(leat_pk_buffer *buffer, const leat_pk_options *opt
 
 static void free_batches(leat_pk_raw_rows *raw)
 {
-    for (size_t i = 0; i < raw->batches_count; i++) leat_batch_free(raw->batches[i]);
+    for (size_t i = 0; i < raw->batches_count; i++)
+        leat_batch_free(raw->batches[i]);
     raw->batches_count = raw->count = raw->bytes = 0;
     leat_batch_builder_done(&raw->builder);
 }
@@ -59,7 +60,8 @@ static leat_code grow_slots(leat_pk_buffer *buffer, size_t rows, leat_error *err
     if (rows * 2 <= slots) return LEAT_OK;
     size_t wanted = slots ? slots : SLOTS_MIN;
     int32_t bits = __builtin_ctzll(wanted);
-    while (wanted < rows * 2) wanted *= 2, bits++;
+    while (wanted < rows * 2)
+        wanted *= 2, bits++;
     uint32_t *grown = leat_calloc(wanted, sizeof *grown);
     if (!grown) return leat_fail_no_memory(error);
     leat_free(buffer->slots);
@@ -68,7 +70,8 @@ static leat_code grow_slots(leat_pk_buffer *buffer, size_t rows, leat_error *err
     buffer->slots_shift = 64 - bits;
     for (int32_t row = 0; row < buffer->state.rows; row++) {
         uint32_t slot = first_slot(buffer, buffer->hashes[row]);
-        while (grown[slot]) slot = (slot + 1) & buffer->slots_mask;
+        while (grown[slot])
+            slot = (slot + 1) & buffer->slots_mask;
         grown[slot] = (uint32_t)row + 1;
     }
     return LEAT_OK;
@@ -90,20 +93,20 @@ static bool is_key(const leat_pk_buffer *buffer, int32_t target, const leat_batc
         int32_t at = buffer->options->keys[k];
         const leat_column *left = &buffer->state.columns[at].column, *right = &batch->columns[at];
         switch (left->layout) {
-            case LEAT_LAYOUT_VIEW:
-                if (!equal_views(left, target, right, row)) return false;
-                break;
-            case LEAT_LAYOUT_32:
-                if (((const int32_t *)left->values)[target] != ((const int32_t *)right->values)[row]) return false;
-                break;
-            case LEAT_LAYOUT_64:
-                if (((const int64_t *)left->values)[target] != ((const int64_t *)right->values)[row]) return false;
-                break;
-            case LEAT_LAYOUT_8:
-            case LEAT_LAYOUT_16:
-            case LEAT_LAYOUT_128:
-                if (leat_pk_compare(&buffer->state.columns[at].type, left, target, right, row) != 0) return false;
-                break;
+        case LEAT_LAYOUT_VIEW:
+            if (!equal_views(left, target, right, row)) return false;
+            break;
+        case LEAT_LAYOUT_32:
+            if (((const int32_t *)left->values)[target] != ((const int32_t *)right->values)[row]) return false;
+            break;
+        case LEAT_LAYOUT_64:
+            if (((const int64_t *)left->values)[target] != ((const int64_t *)right->values)[row]) return false;
+            break;
+        case LEAT_LAYOUT_8:
+        case LEAT_LAYOUT_16:
+        case LEAT_LAYOUT_128:
+            if (leat_pk_compare(&buffer->state.columns[at].type, left, target, right, row) != 0) return false;
+            break;
         }
     }
     return true;
@@ -173,7 +176,8 @@ static leat_code add_raw(leat_pk_buffer *buffer, const leat_batch *batch, const 
                        error));
     for (int32_t done = 0; done < count;) {
         if (!raw->builder.columns) {
-            LEAT_TRY(leat_batch_builder_init_schema(&raw->builder, &buffer->options->schema, LEAT_BATCH_ROWS_MAX, error));
+            LEAT_TRY(
+                leat_batch_builder_init_schema(&raw->builder, &buffer->options->schema, LEAT_BATCH_ROWS_MAX, error));
         }
         int32_t room = raw->builder.capacity_rows - raw->builder.rows;
         int32_t taken = count - done < room ? count - done : room;
@@ -200,7 +204,8 @@ leat_code leat_pk_buffer_add(leat_pk_buffer *buffer, const leat_batch *batch, co
     return leat_pk_state_add_many(&buffer->state, batch, rows, targets, count, first_sequence, error);
 }
 
-/* --- sorting: by the first key column's prefix, then by all key columns; bottom-up merge sort of 16-byte entries --- */
+/* --- sorting: by the first key column's prefix, then by all key columns; bottom-up merge sort of 16-byte entries ---
+ */
 
 typedef struct sort_entry {
     uint64_t prefix;
@@ -212,8 +217,8 @@ static bool is_before(const leat_pk_buffer *buffer, const sort_entry *left, cons
     if (left->prefix != right->prefix) return left->prefix < right->prefix;
     for (int32_t k = 0; k < buffer->options->keys_count; k++) {
         const leat_pk_column *column = &buffer->state.columns[buffer->options->keys[k]];
-        int order = leat_pk_compare(&column->type, &column->column, (int32_t)left->row, &column->column,
-                                    (int32_t)right->row);
+        int order =
+            leat_pk_compare(&column->type, &column->column, (int32_t)left->row, &column->column, (int32_t)right->row);
         if (order) return order < 0;
     }
     return false;
@@ -253,7 +258,8 @@ leat_code leat_pk_buffer_sort(const leat_pk_buffer *buffer, uint32_t **order, le
         entries = other;
         other = swapped;
     }
-    for (size_t i = 0; i < count; i++) result[i] = entries[i].row;
+    for (size_t i = 0; i < count; i++)
+        result[i] = entries[i].row;
     leat_free(entries);
     leat_free(other);
     *order = result;
@@ -261,7 +267,8 @@ leat_code leat_pk_buffer_sort(const leat_pk_buffer *buffer, uint32_t **order, le
 }
 
 /* Counting sort by the rank of the key; rows came in the order of their sequence numbers. */
-leat_code leat_pk_buffer_sort_raw(leat_pk_buffer *buffer, const uint32_t *order, uint32_t **raw_order, leat_error *error)
+leat_code leat_pk_buffer_sort_raw(leat_pk_buffer *buffer, const uint32_t *order, uint32_t **raw_order,
+                                  leat_error *error)
 {
     leat_pk_raw_rows *raw = &buffer->raw;
     size_t keys = (size_t)buffer->state.rows;
@@ -274,10 +281,14 @@ leat_code leat_pk_buffer_sort_raw(leat_pk_buffer *buffer, const uint32_t *order,
         leat_free(result);
         return leat_fail_no_memory(error);
     }
-    for (size_t i = 0; i < keys; i++) rank[order[i]] = (uint32_t)i;
-    for (size_t i = 0; i < raw->count; i++) starts[rank[raw->targets[i]] + 1]++;
-    for (size_t i = 0; i < keys; i++) starts[i + 1] += starts[i];
-    for (size_t i = 0; i < raw->count; i++) result[starts[rank[raw->targets[i]]]++] = (uint32_t)i;
+    for (size_t i = 0; i < keys; i++)
+        rank[order[i]] = (uint32_t)i;
+    for (size_t i = 0; i < raw->count; i++)
+        starts[rank[raw->targets[i]] + 1]++;
+    for (size_t i = 0; i < keys; i++)
+        starts[i + 1] += starts[i];
+    for (size_t i = 0; i < raw->count; i++)
+        result[starts[rank[raw->targets[i]]]++] = (uint32_t)i;
     leat_free(rank);
     leat_free(starts);
     *raw_order = result;
@@ -302,12 +313,14 @@ leat_code leat_pk_buffer_gather_raw(leat_pk_buffer *buffer, const uint32_t *raw_
     int32_t columns = buffer->options->schema.fields_count;
     leat_layout *layouts = leat_alloc(((size_t)columns + 1) * sizeof *layouts);
     if (!layouts) return leat_fail_no_memory(error);
-    for (int32_t i = 0; i < columns; i++) layouts[i] = leat_type_layout(&buffer->options->schema.fields[i].type);
+    for (int32_t i = 0; i < columns; i++)
+        layouts[i] = leat_type_layout(&buffer->options->schema.fields[i].type);
     layouts[columns] = LEAT_LAYOUT_64;
     leat_batch_builder builder;
     leat_code code = leat_batch_builder_init(&builder, layouts, columns + 1, count, error);
     leat_free(layouts);
-    for (int32_t i = 0; i < count && code == LEAT_OK; i++) code = copy_raw(buffer, &builder, raw_order[i], error);
+    for (int32_t i = 0; i < count && code == LEAT_OK; i++)
+        code = copy_raw(buffer, &builder, raw_order[i], error);
     if (code == LEAT_OK) code = leat_batch_builder_finish(&builder, out, error);
     leat_batch_builder_done(&builder);
     return code;

@@ -1,7 +1,8 @@
-/* The write buffer of one bucket: rows of one key are merged as they come, before anything is sorted (a hash table over the key
- * columns of a leat_pk_state). With changelog-producer=input every row is kept beside it, unmerged.
+/* The write buffer of one bucket: rows of one key are merged as they come, before anything is sorted (a hash table over
+ * the key columns of a leat_pk_state). With changelog-producer=input every row is kept beside it, unmerged.
  *
- * Cost sketch, 10 keys of short text and two INT sums: probe (one slot, one 16-byte compare) 5 ns a row, sums 1.5 ns each. */
+ * Cost sketch, 10 keys of short text and two INT sums: probe (one slot, one 16-byte compare) 5 ns a row, sums 1.5 ns
+ * each. */
 #pragma once
 
 #include "paimon/pk/state.h"
@@ -33,8 +34,9 @@ LEAT_CHECKED leat_code leat_pk_buffer_init(leat_pk_buffer *buffer, const leat_pk
 void leat_pk_buffer_done(leat_pk_buffer *buffer);
 void leat_pk_buffer_reset(leat_pk_buffer *buffer);
 size_t leat_pk_buffer_bytes(const leat_pk_buffer *buffer);
-/* Merges `count` rows of the batch (whose first columns are the table's); hashes[i] is of the key of rows[i]. Sequence numbers
- * rise from first_sequence. New keys are the state's rows from its old count on; their hashes in buffer->hashes. */
+/* Merges `count` rows of the batch (whose first columns are the table's); hashes[i] is of the key of rows[i]. Sequence
+ * numbers rise from first_sequence. New keys are the state's rows from its old count on; their hashes in
+ * buffer->hashes. */
 LEAT_CHECKED leat_code leat_pk_buffer_add(leat_pk_buffer *buffer, const leat_batch *batch, const uint16_t *rows,
                                           const uint32_t *hashes, int32_t count, int64_t first_sequence,
                                           leat_error *error);

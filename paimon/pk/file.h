@@ -1,5 +1,5 @@
-/* A data file as a writer keeps it: its description with memory of its own, shared by reference count (levels, committables and
- * running compactions hold the same file). Used by one thread. */
+/* A data file as a writer keeps it: its description with memory of its own, shared by reference count (levels,
+ * committables and running compactions hold the same file). Used by one thread. */
 #pragma once
 
 #include "paimon/table.h"
@@ -28,7 +28,3 @@ LEAT_CHECKED leat_code leat_pk_files_add(leat_pk_files *files, leat_pk_file *fil
 bool leat_pk_files_remove(leat_pk_files *files, const leat_pk_file *file);
 void leat_pk_files_clear(leat_pk_files *files);
 void leat_pk_files_done(leat_pk_files *files);
-
-/* Deep copy into an arena; arrays and text too. */
-LEAT_CHECKED leat_code leat_paimon_file_copy(leat_arena *arena, const leat_paimon_file *from, leat_paimon_file *out,
-                                             leat_error *error);

@@ -1,9 +1,8 @@
-/* Reads one data file of a primary-key table in slices: the wanted columns, then _SEQUENCE_NUMBER as the last column; the row
- * kinds from _VALUE_KIND. */
+/* Reads one data file of a primary-key table in slices: the wanted columns, then _SEQUENCE_NUMBER as the last column;
+ * the row kinds from _VALUE_KIND. */
 #pragma once
 
-#include "formats/datafile.h"
-#include "paimon/pk/io.h"
+#include "flow/operator.h"
 #include "paimon/table.h"
 
 typedef enum leat_pk_status {
@@ -13,9 +12,15 @@ typedef enum leat_pk_status {
     LEAT_PK_END,
 } leat_pk_status;
 
+/* Where code that works in slices gets bytes from: by jobs of the context, or in place. */
+typedef struct leat_pk_io {
+    leat_env *env;
+    leat_operator_context *context; /* NULL: in place, blocking */
+} leat_pk_io;
+
 typedef struct leat_pk_file_reader leat_pk_file_reader;
 
-/* `columns` are those of the table; borrowed until the reader is freed, as is *io. */
+/* `columns` are those of the table; borrowed. */
 LEAT_CHECKED leat_code leat_pk_file_reader_new(const leat_pk_io *io, const char *bucket_path,
                                                const leat_paimon_file *file, const leat_schema *columns,
                                                leat_pk_file_reader **out, leat_error *error);

@@ -29,16 +29,17 @@ struct leat_pk_merge {
     int32_t *tree; /* tree[0]: the winner; tree[1 …]: losers */
     bool is_built, is_ended;
     leat_pk_state state;
-    leat_pk_state olds;  /* changelog: records of changelog_level, by old_rows */
-    int32_t *old_rows;   /* of each row of state: its row in olds, or -1 */
-    uint32_t *order;     /* 0, 1, 2, … */
+    leat_pk_state olds; /* changelog: records of changelog_level, by old_rows */
+    int32_t *old_rows;  /* of each row of state: its row in olds, or -1 */
+    uint32_t *order;    /* 0, 1, 2, … */
 };
 
 static leat_code make_schema(leat_pk_merge *self, leat_error *error)
 {
     const leat_pk_options *table = self->options.options;
     self->schema.fields_count = self->options.columns_count;
-    self->schema.fields = leat_arena_take(&self->arena, (size_t)self->schema.fields_count * sizeof *self->schema.fields);
+    self->schema.fields =
+        leat_arena_take(&self->arena, (size_t)self->schema.fields_count * sizeof *self->schema.fields);
     self->keys = leat_arena_take(&self->arena, (size_t)table->keys_count * sizeof *self->keys);
     if (!self->schema.fields || !self->keys) return leat_fail_no_memory(error);
     for (int32_t i = 0; i < self->options.columns_count; i++) {
@@ -57,7 +58,8 @@ static leat_code make_states(leat_pk_merge *self, leat_error *error)
     LEAT_TRY(leat_pk_state_reserve(&self->state, LEAT_PK_MERGE_ROWS, error));
     self->order = leat_arena_take(&self->arena, LEAT_PK_MERGE_ROWS * sizeof *self->order);
     if (!self->order) return leat_fail_no_memory(error);
-    for (uint32_t i = 0; i < LEAT_PK_MERGE_ROWS; i++) self->order[i] = i;
+    for (uint32_t i = 0; i < LEAT_PK_MERGE_ROWS; i++)
+        self->order[i] = i;
     if (options->changelog_level < 0) return LEAT_OK;
     LEAT_TRY(leat_pk_state_init(&self->olds, options->options, options->columns, options->columns_count, error));
     LEAT_TRY(leat_pk_state_reserve(&self->olds, LEAT_PK_MERGE_ROWS, error));
@@ -75,7 +77,8 @@ leat_code leat_pk_merge_new(const leat_pk_merge_options *options, leat_pk_merge 
     self->runs = leat_calloc((size_t)self->runs_count, sizeof *self->runs);
     self->tree = leat_calloc((size_t)self->runs_count + 1, sizeof *self->tree);
     leat_code code = self->runs && self->tree ? LEAT_OK : leat_fail_no_memory(error);
-    for (int32_t i = 0; i < self->runs_count && code == LEAT_OK; i++) self->runs[i].run = &options->section->runs[i];
+    for (int32_t i = 0; i < self->runs_count && code == LEAT_OK; i++)
+        self->runs[i].run = &options->section->runs[i];
     if (code == LEAT_OK) code = make_schema(self, error);
     if (code == LEAT_OK) code = make_states(self, error);
     if (code != LEAT_OK) {
@@ -144,7 +147,8 @@ static int compare_key(const leat_pk_merge *self, const leat_column *left, int32
 {
     for (int32_t k = 0; k < self->options.options->keys_count; k++) {
         int32_t at = self->keys[k];
-        const leat_column *column = (const leat_column *)(const void *)((const uint8_t *)left + (size_t)at * left_stride);
+        const leat_column *column =
+            (const leat_column *)(const void *)((const uint8_t *)left + (size_t)at * left_stride);
         int order = leat_pk_compare(&self->schema.fields[at].type, column, left_row, &right[at], right_row);
         if (order) return order;
     }
@@ -156,7 +160,8 @@ static bool is_before(const leat_pk_merge *self, int32_t a, int32_t b)
 {
     const run_cursor *left = &self->runs[a], *right = &self->runs[b];
     if (left->is_ended || right->is_ended) return !left->is_ended;
-    int order = compare_key(self, left->batch->columns, left->row, right->batch->columns, right->row, sizeof(leat_column));
+    int order =
+        compare_key(self, left->batch->columns, left->row, right->batch->columns, right->row, sizeof(leat_column));
     if (order) return order < 0;
     int64_t first = sequence_at(self, left), second = sequence_at(self, right);
     return first != second ? first < second : a < b;
@@ -181,7 +186,8 @@ static void build_tree(leat_pk_merge *self)
     int32_t count = self->runs_count;
     int32_t *winners = leat_arena_take(&self->arena, 2 * (size_t)count * sizeof *winners);
     LEAT_ASSERT(winners); /* the arena holds far more than the runs of a bucket */
-    for (int32_t i = 0; i < count; i++) winners[count + i] = i;
+    for (int32_t i = 0; i < count; i++)
+        winners[count + i] = i;
     for (int32_t node = count - 1; node > 0; node--) {
         int32_t left = winners[2 * node], right = winners[2 * node + 1];
         bool left_wins = is_before(self, left, right);
@@ -245,12 +251,14 @@ static leat_code make_changelog(leat_pk_merge *self, leat_batch **out, leat_erro
     int32_t columns = self->state.columns_count;
     leat_layout *layouts = leat_alloc(((size_t)columns + 1) * sizeof *layouts);
     if (!layouts) return leat_fail_no_memory(error);
-    for (int32_t i = 0; i < columns; i++) layouts[i] = self->state.columns[i].column.layout;
+    for (int32_t i = 0; i < columns; i++)
+        layouts[i] = self->state.columns[i].column.layout;
     layouts[columns] = LEAT_LAYOUT_64;
     leat_batch_builder builder;
     leat_code code = leat_batch_builder_init(&builder, layouts, columns + 1, 2 * LEAT_PK_MERGE_ROWS, error);
     leat_free(layouts);
-    for (int32_t i = 0; i < self->state.rows && code == LEAT_OK; i++) code = add_changes(self, i, &builder, error);
+    for (int32_t i = 0; i < self->state.rows && code == LEAT_OK; i++)
+        code = add_changes(self, i, &builder, error);
     if (code == LEAT_OK && builder.rows) code = leat_batch_builder_finish(&builder, out, error);
     leat_batch_builder_done(&builder);
     return code;
@@ -276,7 +284,8 @@ static leat_code take_record(leat_pk_merge *self, const run_cursor *run, bool is
     if (self->old_rows && is_new) self->old_rows[target] = -1;
     if (self->old_rows && run->level == self->options.changelog_level) {
         if (self->old_rows[target] >= 0) {
-            return leat_fail(error, LEAT_CORRUPT, "%s: a key is twice on level %d", self->options.bucket_path, run->level);
+            return leat_fail(error, LEAT_CORRUPT, "%s: a key is twice on level %d", self->options.bucket_path,
+                             run->level);
         }
         int32_t old = leat_pk_state_new_row(&self->olds);
         self->old_rows[target] = old;
@@ -331,9 +340,8 @@ leat_code leat_pk_merge_step(leat_pk_merge *self, leat_pk_status *status, leat_b
             continue;
         }
         if (run->is_ended) break;
-        bool is_new = self->state.rows == 0 ||
-                      compare_key(self, &self->state.columns[0].column, self->state.rows - 1, run->batch->columns,
-                                  run->row, sizeof(leat_pk_column)) != 0;
+        bool is_new = self->state.rows == 0 || compare_key(self, &self->state.columns[0].column, self->state.rows - 1,
+                                                           run->batch->columns, run->row, sizeof(leat_pk_column)) != 0;
         if (is_new && self->state.rows == LEAT_PK_MERGE_ROWS) {
             *status = LEAT_PK_BATCH;
             return emit(self, out, changelog, error);

@@ -1,5 +1,5 @@
-/* Streams the merge of sorted runs (one section) through a loser tree: records by (key, sequence number), those of one key into
- * the table's merge engine, oldest first. Memory: a row group and a batch of each run, one batch of output. */
+/* Streams the merge of sorted runs (one section) through a loser tree: records by (key, sequence number), those of one
+ * key into the table's merge engine, oldest first. Memory: a row group and a batch of each run, one batch of output. */
 #pragma once
 
 #include "paimon/pk/file_reader.h"
@@ -22,8 +22,8 @@ typedef struct leat_pk_merge_options {
 } leat_pk_merge_options;
 
 LEAT_CHECKED leat_code leat_pk_merge_new(const leat_pk_merge_options *options, leat_pk_merge **out, leat_error *error);
-/* A batch: the columns, then the sequence number; row kinds, deletes among them. *changelog (NULL when there is none; may be
- * given NULL without changelog_level): the same columns. */
+/* A batch: the columns, then the sequence number; row kinds, deletes among them. *changelog (NULL when there is none;
+ * may be given NULL without changelog_level): the same columns. */
 LEAT_CHECKED leat_code leat_pk_merge_step(leat_pk_merge *merge, leat_pk_status *status, leat_batch **out,
                                           leat_batch **changelog, leat_error *error);
 void leat_pk_merge_free(leat_pk_merge *merge); /* NULL is fine */

@@ -37,12 +37,12 @@ static leat_code copy_cell(leat_pk_state *state, leat_pk_column *column, int32_t
     set_valid(column, target);
     size_t width = leat_layout_bytes(from->layout);
     switch (from->layout) {
-        case LEAT_LAYOUT_VIEW: return leat_pk_state_set_view(state, column, target, from, row, error);
-        case LEAT_LAYOUT_8:
-        case LEAT_LAYOUT_16:
-        case LEAT_LAYOUT_32:
-        case LEAT_LAYOUT_64:
-        case LEAT_LAYOUT_128: break;
+    case LEAT_LAYOUT_VIEW: return leat_pk_state_set_view(state, column, target, from, row, error);
+    case LEAT_LAYOUT_8:
+    case LEAT_LAYOUT_16:
+    case LEAT_LAYOUT_32:
+    case LEAT_LAYOUT_64:
+    case LEAT_LAYOUT_128: break;
     }
     memcpy(cell(column, target), (const uint8_t *)from->values + (size_t)row * width, width);
     return LEAT_OK;
@@ -55,7 +55,8 @@ typedef enum arithmetic { PLUS, MINUS, TIMES, DIVIDE } arithmetic;
 static unsigned __int128 power_of_ten(int32_t exponent)
 {
     unsigned __int128 power = 1;
-    for (int32_t i = 0; i < exponent; i++) power *= 10;
+    for (int32_t i = 0; i < exponent; i++)
+        power *= 10;
     return power;
 }
 
@@ -87,10 +88,10 @@ static bool decimal_compute(const leat_type *type, arithmetic op, __int128 a, __
     __int128 result = 0;
     bool is_fine = true;
     switch (op) {
-        case PLUS: result = a + b; break; /* 38 digits each: far from the end of 128 bits */
-        case MINUS: result = a - b; break;
-        case TIMES:
-        case DIVIDE: is_fine = decimal_times(type, op, a, b, &result); break;
+    case PLUS: result = a + b; break; /* 38 digits each: far from the end of 128 bits */
+    case MINUS: result = a - b; break;
+    case TIMES:
+    case DIVIDE: is_fine = decimal_times(type, op, a, b, &result); break;
     }
     *out = result;
     return is_fine && decimal_fits(result, type->precision);
@@ -100,10 +101,10 @@ static bool decimal_compute(const leat_type *type, arithmetic op, __int128 a, __
 static bool integer_compute(arithmetic op, int64_t a, int64_t b, int64_t *out)
 {
     switch (op) {
-        case PLUS: *out = (int64_t)((uint64_t)a + (uint64_t)b); return true;
-        case MINUS: *out = (int64_t)((uint64_t)a - (uint64_t)b); return true;
-        case TIMES: *out = (int64_t)((uint64_t)a * (uint64_t)b); return true;
-        case DIVIDE: break;
+    case PLUS: *out = (int64_t)((uint64_t)a + (uint64_t)b); return true;
+    case MINUS: *out = (int64_t)((uint64_t)a - (uint64_t)b); return true;
+    case TIMES: *out = (int64_t)((uint64_t)a * (uint64_t)b); return true;
+    case DIVIDE: break;
     }
     if (b == 0) return false;
     *out = b == -1 ? (int64_t)(0 - (uint64_t)a) : a / b;
@@ -113,10 +114,10 @@ static bool integer_compute(arithmetic op, int64_t a, int64_t b, int64_t *out)
 static double float_compute(arithmetic op, double a, double b)
 {
     switch (op) {
-        case PLUS: return a + b;
-        case MINUS: return a - b;
-        case TIMES: return a * b;
-        case DIVIDE: break;
+    case PLUS: return a + b;
+    case MINUS: return a - b;
+    case TIMES: return a * b;
+    case DIVIDE: break;
     }
     return a / b;
 }
@@ -124,19 +125,19 @@ static double float_compute(arithmetic op, double a, double b)
 static int64_t load_integer(const leat_column *column, int32_t row)
 {
     switch (column->layout) {
-        case LEAT_LAYOUT_8: return ((const int8_t *)column->values)[row];
-        case LEAT_LAYOUT_16: return ((const int16_t *)column->values)[row];
-        case LEAT_LAYOUT_32: return ((const int32_t *)column->values)[row];
-        case LEAT_LAYOUT_64: return ((const int64_t *)column->values)[row];
-        case LEAT_LAYOUT_128:
-        case LEAT_LAYOUT_VIEW: break;
+    case LEAT_LAYOUT_8: return ((const int8_t *)column->values)[row];
+    case LEAT_LAYOUT_16: return ((const int16_t *)column->values)[row];
+    case LEAT_LAYOUT_32: return ((const int32_t *)column->values)[row];
+    case LEAT_LAYOUT_64: return ((const int64_t *)column->values)[row];
+    case LEAT_LAYOUT_128:
+    case LEAT_LAYOUT_VIEW: break;
     }
     return 0;
 }
 
 /* target := target op from[row], neither NULL. */
-static leat_code compute_cell(leat_pk_column *column, int32_t target, arithmetic op, const leat_column *from, int32_t row,
-                              leat_error *error)
+static leat_code compute_cell(leat_pk_column *column, int32_t target, arithmetic op, const leat_column *from,
+                              int32_t row, leat_error *error)
 {
     void *at = cell(column, target);
     if (column->type.kind == LEAT_TYPE_DECIMAL) {
@@ -144,7 +145,8 @@ static leat_code compute_cell(leat_pk_column *column, int32_t target, arithmetic
         memcpy(&a, at, sizeof a);
         memcpy(&b, (const uint8_t *)from->values + (size_t)row * sizeof b, sizeof b);
         if (!decimal_compute(&column->type, op, a, b, &result)) {
-            if (op == DIVIDE) return leat_fail(error, LEAT_INVALID, "retract of a product: the decimal division has a rest");
+            if (op == DIVIDE)
+                return leat_fail(error, LEAT_INVALID, "retract of a product: the decimal division has a rest");
             set_null(column, target);
             return LEAT_OK;
         }
@@ -174,45 +176,55 @@ static leat_code add_cell(leat_pk_state *state, leat_pk_column *column, int32_t 
 {
     bool in_null = leat_column_is_null(from, row);
     switch (column->function) {
-        case LEAT_PK_PRIMARY_KEY:
-        case LEAT_PK_LAST_VALUE: return copy_cell(state, column, target, from, row, error);
-        case LEAT_PK_FIRST_VALUE: return is_first ? copy_cell(state, column, target, from, row, error) : LEAT_OK;
-        case LEAT_PK_LAST_NON_NULL_VALUE:
-        case LEAT_PK_FIRST_NON_NULL_VALUE:
-        case LEAT_PK_SUM:
-        case LEAT_PK_PRODUCT:
-        case LEAT_PK_MIN:
-        case LEAT_PK_MAX:
-        case LEAT_PK_BOOL_AND:
-        case LEAT_PK_BOOL_OR: break;
+    case LEAT_PK_PRIMARY_KEY:
+    case LEAT_PK_LAST_VALUE: return copy_cell(state, column, target, from, row, error);
+    case LEAT_PK_FIRST_VALUE: return is_first ? copy_cell(state, column, target, from, row, error) : LEAT_OK;
+    case LEAT_PK_LAST_NON_NULL_VALUE:
+    case LEAT_PK_FIRST_NON_NULL_VALUE:
+    case LEAT_PK_SUM:
+    case LEAT_PK_PRODUCT:
+    case LEAT_PK_MIN:
+    case LEAT_PK_MAX:
+    case LEAT_PK_BOOL_AND:
+    case LEAT_PK_BOOL_OR: break;
     }
     if (in_null) return LEAT_OK;
     if (is_null(column, target)) return copy_cell(state, column, target, from, row, error);
     switch (column->function) {
-        case LEAT_PK_SUM: return compute_cell(column, target, PLUS, from, row, error);
-        case LEAT_PK_PRODUCT: return compute_cell(column, target, TIMES, from, row, error);
-        case LEAT_PK_MIN:
-            if (leat_pk_compare(&column->type, from, row, &column->column, target) > 0) return LEAT_OK;
-            return copy_cell(state, column, target, from, row, error);
-        case LEAT_PK_MAX:
-            if (leat_pk_compare(&column->type, from, row, &column->column, target) <= 0) return LEAT_OK;
-            return copy_cell(state, column, target, from, row, error);
-        case LEAT_PK_BOOL_AND: *(int8_t *)cell(column, target) &= ((const int8_t *)from->values)[row]; return LEAT_OK;
-        case LEAT_PK_BOOL_OR: *(int8_t *)cell(column, target) |= ((const int8_t *)from->values)[row]; return LEAT_OK;
-        case LEAT_PK_FIRST_NON_NULL_VALUE: return LEAT_OK;
-        case LEAT_PK_PRIMARY_KEY:
-        case LEAT_PK_LAST_VALUE:
-        case LEAT_PK_FIRST_VALUE:
-        case LEAT_PK_LAST_NON_NULL_VALUE: break;
+    case LEAT_PK_SUM: return compute_cell(column, target, PLUS, from, row, error);
+    case LEAT_PK_PRODUCT: return compute_cell(column, target, TIMES, from, row, error);
+    case LEAT_PK_MIN:
+        if (leat_pk_compare(&column->type, from, row, &column->column, target) > 0) return LEAT_OK;
+        return copy_cell(state, column, target, from, row, error);
+    case LEAT_PK_MAX:
+        if (leat_pk_compare(&column->type, from, row, &column->column, target) <= 0) return LEAT_OK;
+        return copy_cell(state, column, target, from, row, error);
+    case LEAT_PK_BOOL_AND: *(int8_t *)cell(column, target) &= ((const int8_t *)from->values)[row]; return LEAT_OK;
+    case LEAT_PK_BOOL_OR: *(int8_t *)cell(column, target) |= ((const int8_t *)from->values)[row]; return LEAT_OK;
+    case LEAT_PK_FIRST_NON_NULL_VALUE: return LEAT_OK;
+    case LEAT_PK_PRIMARY_KEY:
+    case LEAT_PK_LAST_VALUE:
+    case LEAT_PK_FIRST_VALUE:
+    case LEAT_PK_LAST_NON_NULL_VALUE: break;
     }
     return copy_cell(state, column, target, from, row, error);
 }
 
 static leat_code refuse_retract(const leat_pk_column *column, leat_error *error)
 {
-    static const char *const names[] = {"primary-key",  "last_value", "last_non_null_value", "first_value",
-                                        "first_non_null_value", "sum", "product", "min", "max", "bool_and", "bool_or"};
-    (void)leat_fail(error, LEAT_INVALID, "aggregate function '%s' does not support retraction", names[column->function]);
+    static const char *const names[] = {"primary-key",
+                                        "last_value",
+                                        "last_non_null_value",
+                                        "first_value",
+                                        "first_non_null_value",
+                                        "sum",
+                                        "product",
+                                        "min",
+                                        "max",
+                                        "bool_and",
+                                        "bool_or"};
+    (void)leat_fail(error, LEAT_INVALID, "aggregate function '%s' does not support retraction",
+                    names[column->function]);
     leat_fail_hint(error, "set 'fields.<column>.ignore-retract' = 'true' to keep the value when a row is retracted");
     return LEAT_INVALID;
 }
@@ -246,31 +258,32 @@ static leat_code retract_cell(leat_pk_state *state, leat_pk_column *column, int3
     if (column->ignore_retract) return LEAT_OK;
     bool in_null = leat_column_is_null(from, row);
     switch (column->function) {
-        case LEAT_PK_SUM:
-            if (in_null) return LEAT_OK;
-            return is_null(column, target) ? negate_into(state, column, target, from, row, error)
-                                           : compute_cell(column, target, MINUS, from, row, error);
-        case LEAT_PK_PRODUCT:
-            if (in_null) return LEAT_OK;
-            return is_null(column, target) ? copy_cell(state, column, target, from, row, error)
-                                           : compute_cell(column, target, DIVIDE, from, row, error);
-        case LEAT_PK_LAST_VALUE: set_null(column, target); return LEAT_OK;
-        case LEAT_PK_LAST_NON_NULL_VALUE:
-            if (!in_null) set_null(column, target);
-            return LEAT_OK;
-        case LEAT_PK_PRIMARY_KEY:
-        case LEAT_PK_FIRST_VALUE:
-        case LEAT_PK_FIRST_NON_NULL_VALUE:
-        case LEAT_PK_MIN:
-        case LEAT_PK_MAX:
-        case LEAT_PK_BOOL_AND:
-        case LEAT_PK_BOOL_OR: break;
+    case LEAT_PK_SUM:
+        if (in_null) return LEAT_OK;
+        return is_null(column, target) ? negate_into(state, column, target, from, row, error)
+                                       : compute_cell(column, target, MINUS, from, row, error);
+    case LEAT_PK_PRODUCT:
+        if (in_null) return LEAT_OK;
+        return is_null(column, target) ? copy_cell(state, column, target, from, row, error)
+                                       : compute_cell(column, target, DIVIDE, from, row, error);
+    case LEAT_PK_LAST_VALUE: set_null(column, target); return LEAT_OK;
+    case LEAT_PK_LAST_NON_NULL_VALUE:
+        if (!in_null) set_null(column, target);
+        return LEAT_OK;
+    case LEAT_PK_PRIMARY_KEY:
+    case LEAT_PK_FIRST_VALUE:
+    case LEAT_PK_FIRST_NON_NULL_VALUE:
+    case LEAT_PK_MIN:
+    case LEAT_PK_MAX:
+    case LEAT_PK_BOOL_AND:
+    case LEAT_PK_BOOL_OR: break;
     }
     return refuse_retract(column, error);
 }
 
 /* The row is cleared; columns that can't be NULL keep what the record says. */
-static leat_code clear_row(leat_pk_state *state, int32_t target, const leat_batch *batch, int32_t row, leat_error *error)
+static leat_code clear_row(leat_pk_state *state, int32_t target, const leat_batch *batch, int32_t row,
+                           leat_error *error)
 {
     for (int32_t i = 0; i < state->columns_count; i++) {
         leat_pk_column *column = &state->columns[i];
@@ -346,8 +359,8 @@ static leat_code aggregate_row(leat_pk_state *state, int32_t target, const leat_
     return LEAT_OK;
 }
 
-leat_code leat_pk_state_add(leat_pk_state *state, int32_t target, const leat_batch *batch, int32_t row, leat_row_kind kind,
-                            int64_t sequence, leat_error *error)
+leat_code leat_pk_state_add(leat_pk_state *state, int32_t target, const leat_batch *batch, int32_t row,
+                            leat_row_kind kind, int64_t sequence, leat_error *error)
 {
     bool is_first = state->records[target] == 0;
     bool is_add = leat_row_kind_is_add((int8_t)kind);
@@ -364,8 +377,8 @@ leat_code leat_pk_state_add(leat_pk_state *state, int32_t target, const leat_bat
     return LEAT_OK;
 }
 
-/* --- many records, a column at a time. All are puts (or the engine takes any kind): NULL is where every function starts, so
- * that no case is needed for the first record of a row. --- */
+/* --- many records, a column at a time. All are puts (or the engine takes any kind): NULL is where every function
+ * starts, so that no case is needed for the first record of a row. --- */
 
 typedef struct many {
     const uint16_t *rows;
@@ -398,11 +411,11 @@ DEFINE_SUM(i64, int64_t, uint64_t)
 static bool sum_many(leat_pk_column *column, const leat_column *from, const many *in)
 {
     switch (column->type.kind) {
-        case LEAT_TYPE_TINYINT: sum_i8(column, from, in); return true;
-        case LEAT_TYPE_SMALLINT: sum_i16(column, from, in); return true;
-        case LEAT_TYPE_INT: sum_i32(column, from, in); return true;
-        case LEAT_TYPE_BIGINT: sum_i64(column, from, in); return true;
-        default: return false; /* FLOAT, DOUBLE (−0.0 + 0.0) and DECIMAL (overflow) go cell by cell */
+    case LEAT_TYPE_TINYINT: sum_i8(column, from, in); return true;
+    case LEAT_TYPE_SMALLINT: sum_i16(column, from, in); return true;
+    case LEAT_TYPE_INT: sum_i32(column, from, in); return true;
+    case LEAT_TYPE_BIGINT: sum_i64(column, from, in); return true;
+    default: return false; /* FLOAT, DOUBLE (−0.0 + 0.0) and DECIMAL (overflow) go cell by cell */
     }
 }
 
@@ -429,12 +442,12 @@ static leat_code copy_many(leat_pk_state *state, leat_pk_column *column, const l
     bool is_key = column->function == LEAT_PK_PRIMARY_KEY;
     if (!from->validity && !is_key) {
         switch (from->layout) {
-            case LEAT_LAYOUT_8: copy_8(column, from, in); return LEAT_OK;
-            case LEAT_LAYOUT_16: copy_16(column, from, in); return LEAT_OK;
-            case LEAT_LAYOUT_32: copy_32(column, from, in); return LEAT_OK;
-            case LEAT_LAYOUT_64: copy_64(column, from, in); return LEAT_OK;
-            case LEAT_LAYOUT_128:
-            case LEAT_LAYOUT_VIEW: break;
+        case LEAT_LAYOUT_8: copy_8(column, from, in); return LEAT_OK;
+        case LEAT_LAYOUT_16: copy_16(column, from, in); return LEAT_OK;
+        case LEAT_LAYOUT_32: copy_32(column, from, in); return LEAT_OK;
+        case LEAT_LAYOUT_64: copy_64(column, from, in); return LEAT_OK;
+        case LEAT_LAYOUT_128:
+        case LEAT_LAYOUT_VIEW: break;
         }
     }
     for (int32_t i = 0; i < in->count; i++) {
@@ -462,7 +475,8 @@ static bool has_retracts(const leat_batch *batch, const uint16_t *rows, int32_t 
 {
     if (!batch->kinds) return false;
     uint8_t any = 0;
-    for (int32_t i = 0; i < count; i++) any |= (uint8_t)!leat_row_kind_is_add(batch->kinds[rows[i]]);
+    for (int32_t i = 0; i < count; i++)
+        any |= (uint8_t)!leat_row_kind_is_add(batch->kinds[rows[i]]);
     return any;
 }
 
@@ -475,7 +489,8 @@ static void note_kinds(leat_pk_state *state, const leat_batch *batch, const many
         uint8_t records = state->records[target];
         is_first[i] = records == 0;
         state->records[target] = records == 0 ? 1 : 2;
-        state->kinds[target] = records == 0 || keeps_kind ? leat_batch_kind(batch, in->rows[i]) : (int8_t)LEAT_ROW_INSERT;
+        state->kinds[target] =
+            records == 0 || keeps_kind ? leat_batch_kind(batch, in->rows[i]) : (int8_t)LEAT_ROW_INSERT;
         state->sequences[target] = first_sequence + i;
     }
 }

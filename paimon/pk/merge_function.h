@@ -1,4 +1,5 @@
-/* The inside of leat_pk_state: how one column takes values of a record (merge-tree.md §4). Only state.c and merge_function.c. */
+/* The inside of leat_pk_state: how one column takes values of a record (merge-tree.md §4). Only state.c and
+ * merge_function.c. */
 #pragma once
 
 #include "paimon/pk/state.h"

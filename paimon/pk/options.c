@@ -50,7 +50,8 @@ static const refused_option refused[] = {
 
 static leat_code refuse(const char *key, const char *value, leat_error *error)
 {
-    (void)leat_fail(error, LEAT_UNSUPPORTED, "option '%s' = '%s' of a primary-key table is not supported yet", key, value);
+    (void)leat_fail(error, LEAT_UNSUPPORTED, "option '%s' = '%s' of a primary-key table is not supported yet", key,
+                    value);
     leat_fail_hint(error, "create the table without it");
     return LEAT_UNSUPPORTED;
 }
@@ -193,11 +194,14 @@ static leat_code read_bucket_key(const leat_paimon_schema *schema, leat_pk_optio
     while (*text) {
         size_t length = strcspn(text, ",");
         const char *end = text + length;
-        while (length && *text == ' ') text++, length--;
-        while (length && text[length - 1] == ' ') length--;
+        while (length && *text == ' ')
+            text++, length--;
+        while (length && text[length - 1] == ' ')
+            length--;
         int32_t field = find_field(schema, text, length);
         if (field < 0 || out->bucket_key_count == schema->fields_count) {
-            return leat_fail(error, LEAT_INVALID, "option 'bucket-key' names '%.*s', which is no column", (int)length, text);
+            return leat_fail(error, LEAT_INVALID, "option 'bucket-key' names '%.*s', which is no column", (int)length,
+                             text);
         }
         out->bucket_key[out->bucket_key_count++] = field;
         text = *end ? end + 1 : end;
@@ -230,7 +234,8 @@ static leat_code read_keys(const leat_paimon_schema *schema, bool for_writing, l
         if (field < 0) return leat_fail(error, LEAT_CORRUPT, "partition column '%s' is not in the schema", name);
         out->partition[out->partition_count++] = field;
     }
-    if (out->keys_count == 0) return leat_fail(error, LEAT_INVALID, "the table has no primary key beside its partition");
+    if (out->keys_count == 0)
+        return leat_fail(error, LEAT_INVALID, "the table has no primary key beside its partition");
     if (for_writing && partitions_in_key < schema->partition_keys_count) {
         (void)leat_fail(error, LEAT_UNSUPPORTED,
                         "a primary key without all partition columns (cross-partition updates) is not supported yet");
@@ -248,18 +253,20 @@ static leat_code check_function(const leat_paimon_field *field, leat_pk_function
     if (function == LEAT_PK_SUM || function == LEAT_PK_PRODUCT) is_fine = leat_type_is_numeric(&field->type);
     if (function == LEAT_PK_BOOL_AND || function == LEAT_PK_BOOL_OR) is_fine = kind == LEAT_TYPE_BOOLEAN;
     return is_fine ? LEAT_OK
-                   : leat_fail(error, LEAT_INVALID, "aggregate function '%s' does not take the type of column '%s'", name,
-                               field->name);
+                   : leat_fail(error, LEAT_INVALID, "aggregate function '%s' does not take the type of column '%s'",
+                               name, field->name);
 }
 
-static leat_code find_function(const leat_paimon_field *field, const char *name, leat_pk_function *out, leat_error *error)
+static leat_code find_function(const leat_paimon_field *field, const char *name, leat_pk_function *out,
+                               leat_error *error)
 {
     for (size_t i = 0; i < sizeof function_names / sizeof function_names[0]; i++) {
         if (strcmp(function_names[i].name, name) != 0) continue;
         *out = function_names[i].function;
         return check_function(field, *out, name, error);
     }
-    (void)leat_fail(error, LEAT_UNSUPPORTED, "aggregate function '%s' of column '%s' is not supported", name, field->name);
+    (void)leat_fail(error, LEAT_UNSUPPORTED, "aggregate function '%s' of column '%s' is not supported", name,
+                    field->name);
     leat_fail_hint(error, "there are sum, product, min, max, last_value, last_non_null_value, first_value, "
                           "first_non_null_value, bool_and, bool_or");
     return LEAT_UNSUPPORTED;
@@ -287,12 +294,15 @@ static leat_code read_functions(const leat_paimon_schema *schema, leat_arena *ar
         if (!name) name = fallback ? fallback : "last_non_null_value";
         LEAT_TRY(find_function(field, name, &out->functions[i], error));
     }
-    for (int32_t i = 0; i < out->keys_count; i++) out->functions[out->keys[i]] = LEAT_PK_PRIMARY_KEY;
-    for (int32_t i = 0; i < out->partition_count; i++) out->functions[out->partition[i]] = LEAT_PK_PRIMARY_KEY;
+    for (int32_t i = 0; i < out->keys_count; i++)
+        out->functions[out->keys[i]] = LEAT_PK_PRIMARY_KEY;
+    for (int32_t i = 0; i < out->partition_count; i++)
+        out->functions[out->partition[i]] = LEAT_PK_PRIMARY_KEY;
     return LEAT_OK;
 }
 
-static leat_code read_schema(const leat_paimon_schema *schema, leat_arena *arena, leat_pk_options *out, leat_error *error)
+static leat_code read_schema(const leat_paimon_schema *schema, leat_arena *arena, leat_pk_options *out,
+                             leat_error *error)
 {
     size_t count = (size_t)schema->fields_count;
     leat_field *fields = leat_arena_take(arena, count * sizeof *fields);

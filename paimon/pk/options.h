@@ -1,5 +1,5 @@
-/* What a primary-key table's options say about writing, merging and compacting it (spec/paimon options.md, merge-tree.md).
- * Immutable once read; lives in the arena it was read with. */
+/* What a primary-key table's options say about writing, merging and compacting it (spec/paimon options.md,
+ * merge-tree.md). Immutable once read; lives in the arena it was read with. */
 #pragma once
 
 #include "paimon/table.h"
@@ -52,6 +52,7 @@ typedef struct leat_pk_options {
     int64_t schema_id;
 } leat_pk_options;
 
-/* Reading asks for less: what only shapes new files is not refused then. LEAT_UNSUPPORTED names the first option, value or type that is not there yet; LEAT_INVALID a wrong one. */
+/* Reading asks for less: what only shapes new files is not refused then. LEAT_UNSUPPORTED names the first option, value
+ * or type that is not there yet; LEAT_INVALID a wrong one. */
 LEAT_CHECKED leat_code leat_pk_options_read(const leat_paimon_schema *schema, bool for_writing, leat_arena *arena,
                                             leat_pk_options *out, leat_error *error);

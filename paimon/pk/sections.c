@@ -15,8 +15,8 @@ static int compare_keys(comparer *self, const uint8_t *left, size_t left_size, c
 {
     int order = 0;
     if (self->code == LEAT_OK) {
-        self->code = leat_binary_row_compare(left, left_size, right, right_size, self->types, self->count, &order,
-                                             self->error);
+        self->code =
+            leat_binary_row_compare(left, left_size, right, right_size, self->types, self->count, &order, self->error);
     }
     return order;
 }
@@ -93,7 +93,8 @@ leat_code leat_pk_sections_make(const leat_paimon_file *const *files, size_t cou
         size_t end = start + 1;
         for (; end < count; end++) {
             const leat_paimon_file *file = sorted[end];
-            if (compare_keys(&self, file->min_key, file->min_key_size, greatest->max_key, greatest->max_key_size) > 0) break;
+            if (compare_keys(&self, file->min_key, file->min_key_size, greatest->max_key, greatest->max_key_size) > 0)
+                break;
             if (compare_keys(&self, file->max_key, file->max_key_size, greatest->max_key, greatest->max_key_size) > 0) {
                 greatest = file;
             }

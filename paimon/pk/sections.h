@@ -1,5 +1,5 @@
-/* Cuts the files of a bucket into sections of overlapping key ranges, and each section into the fewest runs whose files do not
- * overlap (merge-tree.md §1). */
+/* Cuts the files of a bucket into sections of overlapping key ranges, and each section into the fewest runs whose files
+ * do not overlap (merge-tree.md §1). */
 #pragma once
 
 #include "columnar/type.h"
@@ -23,6 +23,6 @@ typedef struct leat_pk_sections {
 } leat_pk_sections;
 
 /* Everything in the arena. Types are those of the trimmed primary key. */
-LEAT_CHECKED leat_code leat_pk_sections_make(const leat_paimon_file *const *files, size_t count, const leat_type *key_types,
-                                             int32_t keys_count, leat_arena *arena, leat_pk_sections *out,
-                                             leat_error *error);
+LEAT_CHECKED leat_code leat_pk_sections_make(const leat_paimon_file *const *files, size_t count,
+                                             const leat_type *key_types, int32_t keys_count, leat_arena *arena,
+                                             leat_pk_sections *out, leat_error *error);

@@ -30,7 +30,8 @@ leat_code leat_pk_state_init(leat_pk_state *state, const leat_pk_options *option
 
 static void clear_heaps(leat_pk_column *column)
 {
-    for (int32_t i = 0; i < column->column.heaps_count; i++) leat_buffer_unref(column->column.heaps[i]);
+    for (int32_t i = 0; i < column->column.heaps_count; i++)
+        leat_buffer_unref(column->column.heaps[i]);
     column->column.heaps_count = 0;
     column->heap_used = 0;
 }
@@ -99,7 +100,8 @@ leat_code leat_pk_state_reserve(leat_pk_state *state, int32_t rows, leat_error *
     if (rows <= state->capacity) return LEAT_OK;
     if (rows > INT32_MAX / 4) return leat_fail(error, LEAT_LIMIT, "more than %d keys in a write buffer", INT32_MAX / 4);
     int32_t capacity = state->capacity ? state->capacity : ROWS_MIN;
-    while (capacity < rows) capacity *= 2;
+    while (capacity < rows)
+        capacity *= 2;
     size_t old_rows = (size_t)state->capacity, new_rows = (size_t)capacity;
     for (int32_t i = 0; i < state->columns_count; i++) {
         leat_column *column = &state->columns[i].column;
@@ -152,7 +154,8 @@ leat_code leat_pk_state_set_view(leat_pk_state *state, leat_pk_column *column, i
     size_t length = (size_t)source->length;
     int32_t heaps = column->column.heaps_count;
     /* The same long string again, as in most updates, takes no more room. */
-    if (view->length == source->length && memcmp(leat_view_data(&column->column, view), data, length) == 0) return LEAT_OK;
+    if (view->length == source->length && memcmp(leat_view_data(&column->column, view), data, length) == 0)
+        return LEAT_OK;
     if (heaps == 0 || column->column.heaps[heaps - 1]->size_bytes - column->heap_used < length) {
         LEAT_TRY(add_heap(state, column, length, error));
         heaps = column->column.heaps_count;
@@ -197,7 +200,8 @@ static leat_code gather_column(const leat_pk_column *from, const uint32_t *order
     if (from->column.heaps_count == 0) return LEAT_OK;
     to->heaps = leat_alloc((size_t)from->column.heaps_count * sizeof *to->heaps);
     if (!to->heaps) return leat_fail_no_memory(error);
-    for (int32_t i = 0; i < from->column.heaps_count; i++) to->heaps[i] = leat_buffer_ref(from->column.heaps[i]);
+    for (int32_t i = 0; i < from->column.heaps_count; i++)
+        to->heaps[i] = leat_buffer_ref(from->column.heaps[i]);
     to->heaps_count = from->column.heaps_count;
     return LEAT_OK;
 }

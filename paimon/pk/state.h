@@ -1,8 +1,9 @@
-/* Merged rows, columnar: one row a key, into which records of that key are merged by the table's merge engine (merge-tree.md §4).
- * The write buffer keeps one for all keys it holds; a merge of sorted runs one for the rows of its next output batch.
+/* Merged rows, columnar: one row a key, into which records of that key are merged by the table's merge engine
+ * (merge-tree.md §4). The write buffer keeps one for all keys it holds; a merge of sorted runs one for the rows of its
+ * next output batch.
  *
- * A key with one record passes as it is, kind and all; the engine comes in with the second record. Strings are copied into heaps
- * that only grow: `bytes` counts what was replaced, too. */
+ * A key with one record passes as it is, kind and all; the engine comes in with the second record. Strings are copied
+ * into heaps that only grow: `bytes` counts what was replaced, too. */
 #pragma once
 
 #include "columnar/batch.h"
@@ -22,8 +23,8 @@ typedef struct leat_pk_state {
     bool remove_record_on_delete, ignore_delete;
     int32_t columns_count;
     leat_pk_column *columns;
-    int8_t *kinds;     /* leat_row_kind of each row */
-    uint8_t *records;  /* 0, 1, or 2: two and more */
+    int8_t *kinds;      /* leat_row_kind of each row */
+    uint8_t *records;   /* 0, 1, or 2: two and more */
     int64_t *sequences; /* of the last record */
     int32_t rows, capacity;
     int32_t lone_retracts; /* rows of one record that is a retraction (aggregation): all changes go the slow way */
@@ -51,7 +52,7 @@ LEAT_CHECKED leat_code leat_pk_state_add(leat_pk_state *state, int32_t target, c
 LEAT_CHECKED leat_code leat_pk_state_add_many(leat_pk_state *state, const leat_batch *batch, const uint16_t *rows,
                                               const uint32_t *targets, int32_t count, int64_t first_sequence,
                                               leat_error *error);
-/* A batch of the rows order[0 … count): the state's columns, then a BIGINT column of sequence numbers; kinds always there. Heaps
- * are shared: the batch outlives the state's reset. */
+/* A batch of the rows order[0 … count): the state's columns, then a BIGINT column of sequence numbers; kinds always
+ * there. Heaps are shared: the batch outlives the state's reset. */
 LEAT_CHECKED leat_code leat_pk_state_gather(const leat_pk_state *state, const uint32_t *order, int32_t count,
                                             leat_batch **out, leat_error *error);

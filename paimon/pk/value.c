@@ -14,16 +14,16 @@ static int64_t double_order(double value)
 static int64_t fixed_order(const leat_type *type, const leat_column *column, int32_t row)
 {
     switch (column->layout) {
-        case LEAT_LAYOUT_8: return ((const int8_t *)column->values)[row];
-        case LEAT_LAYOUT_16: return ((const int16_t *)column->values)[row];
-        case LEAT_LAYOUT_32:
-            return type->kind == LEAT_TYPE_FLOAT ? double_order((double)((const float *)column->values)[row])
-                                                 : ((const int32_t *)column->values)[row];
-        case LEAT_LAYOUT_64:
-            return type->kind == LEAT_TYPE_DOUBLE ? double_order(((const double *)column->values)[row])
-                                                  : ((const int64_t *)column->values)[row];
-        case LEAT_LAYOUT_128:
-        case LEAT_LAYOUT_VIEW: break;
+    case LEAT_LAYOUT_8: return ((const int8_t *)column->values)[row];
+    case LEAT_LAYOUT_16: return ((const int16_t *)column->values)[row];
+    case LEAT_LAYOUT_32:
+        return type->kind == LEAT_TYPE_FLOAT ? double_order((double)((const float *)column->values)[row])
+                                             : ((const int32_t *)column->values)[row];
+    case LEAT_LAYOUT_64:
+        return type->kind == LEAT_TYPE_DOUBLE ? double_order(((const double *)column->values)[row])
+                                              : ((const int64_t *)column->values)[row];
+    case LEAT_LAYOUT_128:
+    case LEAT_LAYOUT_VIEW: break;
     }
     return 0;
 }
