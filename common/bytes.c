@@ -32,7 +32,7 @@ static bool reserve(leat_bytes *bytes, size_t more)
 
 uint8_t *leat_bytes_extend(leat_bytes *bytes, size_t size)
 {
-    if (!reserve(bytes, size)) return NULL;
+    if (!reserve(bytes, size ? size : 1)) return NULL; /* never NULL plus nothing */
     uint8_t *room = bytes->data + bytes->size;
     bytes->size += size;
     return room;
