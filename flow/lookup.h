@@ -13,14 +13,15 @@ typedef struct leat_lookup leat_lookup;
 enum { LEAT_LOOKUP_PENDING = -1 };
 
 typedef struct leat_lookup_result {
-    leat_batch_builder rows; /* of the wanted columns; capacity grows as needed by finishing: see leat_lookup_vtable */
-    int32_t *counts;         /* one a key: rows found (0: none as of now), or LEAT_LOOKUP_PENDING */
+    leat_batch_builder rows; /* of the wanted columns, empty, for LEAT_BATCH_ROWS_MAX rows */
+    int32_t *counts;         /* of key first + i at [i]: rows found (0: none as of now), or LEAT_LOOKUP_PENDING */
 } leat_lookup_result;
 
 typedef struct leat_lookup_vtable {
     leat_code (*open)(leat_lookup *self, leat_error *error);
-    /* Keys: the selected rows of `keys` (columns in the order given when planned). Stops early when the result's
-     * builder is full: *done is the number of keys answered. */
+    /* Keys: the selected rows of `keys` (columns in the order given when planned), from position `first` on. The rows
+     * of a key are appended together; it stops before a key whose rows do not fit any more. *done is the number of keys
+     * answered (at least one, when there is one: a key with more than LEAT_BATCH_ROWS_MAX rows is LEAT_LIMIT). */
     leat_code (*get_many)(leat_lookup *self, const leat_batch *keys, int32_t first, leat_lookup_result *result,
                           int32_t *done, leat_error *error);
     /* Called on wakes and about once a second: takes over what jobs brought (refreshes, answers). *changed: keys that
