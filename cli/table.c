@@ -13,6 +13,10 @@
  */
 static size_t next_character(const char *text, int *columns)
 {
+    if (*text >= ' ' && *text <= '~') { /* nearly all */
+        *columns = 1;
+        return 1;
+    }
     static bool has_locale; /* once; without it every byte counts as a column */
     if (!has_locale) (void)setlocale(LC_CTYPE, "C.UTF-8");
     has_locale = true;

@@ -61,6 +61,30 @@ static leat_code fill_job(leat_jm_job *job, const uint8_t *job_id, leat_error *e
     return read_config(job, error);
 }
 
+enum { ENDED_JOBS_KEPT = 200 };
+
+/* Whether nothing points to the job any more: no I/O under way, nobody who reads its rows. */
+static bool may_be_forgotten(const leat_jm_job *job)
+{
+    return leat_job_state_is_terminal(job->state) && !job->io_running && !job->on_change &&
+           leat_jm_enumerators_have_ended(job) && !leat_jm_committers_are_busy(job);
+}
+
+/* The newest ended jobs stay, for `show` and REST. */
+static void forget_old_jobs(leat_jobmanager *self)
+{
+    int kept = 0;
+    for (leat_jm_job **link = &self->jobs; *link;) {
+        leat_jm_job *job = *link;
+        if (may_be_forgotten(job) && ++kept > ENDED_JOBS_KEPT) {
+            *link = job->next;
+            leat_jm_job_free(job);
+        } else {
+            link = &job->next;
+        }
+    }
+}
+
 leat_code leat_jobmanager_submit(leat_jobmanager *self, const uint8_t *job_id, leat_bytes *graph, leat_jm_job **out,
                                  leat_error *error)
 {
@@ -78,6 +102,7 @@ leat_code leat_jobmanager_submit(leat_jobmanager *self, const uint8_t *job_id, l
         leat_jm_job_free(job);
         return leat_fail_in(error, code, "submit");
     }
+    forget_old_jobs(self);
     job->next = self->jobs;
     self->jobs = job;
     leat_log(LEAT_LOG_INFO, "jobmanager", "job %s (%s) submitted: %zu vertices, %d subtasks", job->id_text,
