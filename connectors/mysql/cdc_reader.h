@@ -1,0 +1,84 @@
+/* The inside of the mysql-cdc reader, shared by its files: cdc_reader.c (life, state), cdc_snapshot.c, cdc_stream.c,
+ * cdc_row.c. */
+#pragma once
+
+#include "connectors/mysql/binlog/ddl.h"
+#include "connectors/mysql/binlog/row.h"
+#include "connectors/mysql/cdc.h"
+
+typedef struct leat_cdc_table {
+    leat_arena arena; /* of the definition */
+    leat_mysql_table definition;
+    int32_t *targets; /* for each MySQL column the output column, or -1 */
+    bool has_warned;
+} leat_cdc_table;
+
+/* Which definition a table id of the log stands for. */
+typedef struct leat_cdc_map {
+    leat_binlog_table map;
+    int32_t table;
+    bool is_used;
+} leat_cdc_map;
+
+/* Keys of a table up to `upper` (a list of SQL literals; NULL: all keys above the segment before) are as of `high`. */
+typedef struct leat_cdc_segment {
+    int32_t table;
+    char *upper;
+    leat_binlog_position high;
+} leat_cdc_segment;
+
+typedef enum leat_cdc_phase { LEAT_CDC_PHASE_NEW, LEAT_CDC_PHASE_SNAPSHOT, LEAT_CDC_PHASE_STREAM } leat_cdc_phase;
+
+struct leat_cdc_reader {
+    leat_cdc_config config;
+    leat_env *env;
+    uint32_t server_id;
+    leat_cdc_phase phase;
+    leat_cdc_table *tables;
+    int32_t tables_count;
+    /* Snapshot. */
+    int32_t at_table;           /* being read; tables_count: all are */
+    leat_cdc_segment *segments; /* the last one is open while its table is being read */
+    size_t segments_count, segments_capacity;
+    MYSQL *query;
+    bool has_view, is_open; /* is_open: the last segment is of this view */
+    leat_binlog_position view;
+    int64_t view_since_us;
+    /* Stream. */
+    leat_binlog_dump dump;
+    leat_binlog_position safe; /* where the running transaction began: a dump may start here */
+    uint64_t rows_done;        /* changes of captured tables since then */
+    uint64_t rows_to_skip;     /* of those to come: they were done before a restart */
+    bool is_in_transaction, is_xa, has_moved;
+    leat_cdc_map *maps;
+    size_t maps_count, maps_capacity;
+    leat_bytes inflated, scratch, refined, key;
+    /* Both. */
+    leat_batch_builder builder;
+    leat_cdc_item *first, **last;
+    int failures;
+};
+
+/* cdc_reader.c */
+LEAT_CHECKED leat_code leat_cdc_describe(leat_cdc_reader *self, MYSQL *mysql, const char *database, const char *name,
+                                         leat_cdc_table *out, leat_error *error);
+void leat_cdc_table_done(leat_cdc_table *table);
+LEAT_CHECKED leat_code leat_cdc_query_connection(leat_cdc_reader *self, MYSQL **out, leat_error *error);
+/* Makes an item of the builder's rows (if any) and the present state. */
+LEAT_CHECKED leat_code leat_cdc_push(leat_cdc_reader *self, leat_error *error);
+
+/* cdc_snapshot.c: one chunk. *is_done: all tables are read. */
+LEAT_CHECKED leat_code leat_cdc_snapshot_step(leat_cdc_reader *self, bool *is_done, leat_error *error);
+void leat_cdc_close_view(leat_cdc_reader *self);
+
+/* cdc_stream.c: events for a bounded time. *is_idle: there is none now. */
+LEAT_CHECKED leat_code leat_cdc_stream_step(leat_cdc_reader *self, bool *is_idle, bool *is_done, leat_error *error);
+
+/* cdc_row.c */
+void leat_cdc_put_key_literal(const leat_mysql_column *column, const leat_mysql_cell *cell, leat_bytes *out);
+/* One cell into the builder's newest row. */
+LEAT_CHECKED leat_code leat_cdc_put(leat_cdc_reader *self, const leat_cdc_table *table, int32_t column,
+                                    leat_mysql_cell *cell, leat_error *error);
+/* All changes of a rows event; those that are too old are counted only. */
+LEAT_CHECKED leat_code leat_cdc_put_changes(leat_cdc_reader *self, const leat_cdc_map *map, leat_binlog_rows *rows,
+                                            bool is_too_old, leat_error *error);
