@@ -181,6 +181,7 @@ static leat_code put_row(leat_cdc_reader *self, const leat_cdc_table *table, MYS
         if (table->targets[i] < 0) continue;
         leat_mysql_cell cell;
         LEAT_TRY(leat_mysql_result_cell(&fields[at], row[at], lengths[at], &cell, error));
+        if (table->definition.columns[i].kind == LEAT_MYSQL_FLOAT) cell.scale = 4; /* printed as one: value.h */
         /* Not refined: the server answers in UTF-8, names and whole lengths. */
         LEAT_TRY(leat_cdc_put(self, table, i, &cell, error));
         at++;

@@ -10,7 +10,7 @@
 typedef enum leat_mysql_cell_kind {
     LEAT_CELL_NULL,
     LEAT_CELL_INT,      /* number; YEAR too */
-    LEAT_CELL_DOUBLE,   /* real */
+    LEAT_CELL_DOUBLE,   /* real; scale 4: it is a FLOAT, printed with as few digits as that needs */
     LEAT_CELL_DECIMAL,  /* number, scale; more than 38 digits come as BYTES (the text) */
     LEAT_CELL_BYTES,    /* data, size: text in UTF-8, or bytes */
     LEAT_CELL_BITS,     /* data, size: BIT(n), big-endian */
