@@ -7,6 +7,7 @@
 #include "connectors/faker/faker.h"
 #include "connectors/filesystem/filesystem.h"
 #include "connectors/jdbc/jdbc.h"
+#include "connectors/mysql/cdc.h"
 #include "connectors/print/print.h"
 
 /* Sorted by identifier. */
@@ -43,4 +44,5 @@ void leat_connectors_register(leat_registry *registry)
     leat_registry_add_enumerator(registry, &leat_filesystem_enumerator_factory);
     leat_registry_add_operator(registry, &leat_jdbc_sink_factory);
     leat_registry_add_operator(registry, &leat_jdbc_source_factory);
+    leat_registry_add_operator(registry, &leat_mysql_cdc_factory);
 }

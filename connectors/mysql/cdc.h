@@ -32,10 +32,10 @@ typedef struct leat_cdc_config {
     leat_cdc_startup startup;
     int64_t startup_ms;                    /* of TIMESTAMP */
     leat_binlog_position startup_position; /* of SPECIFIC */
-    int64_t zone_offset_us; /* of the server's zone from UTC: what MySQL's TIMESTAMP becomes as a wall clock */
-    bool is_append_only;    /* every change as +I */
-    bool is_delete_insert;  /* updates as -D, +I instead of -U, +U: the sync actions */
-    bool allows_missing;    /* a table may lack columns (NULL then): merged tables */
+    const char *zone;    /* of the server (columnar/timezone.h; NULL: UTC): a TIMESTAMP becomes its wall clock there */
+    bool is_append_only; /* every change as +I */
+    bool is_delete_insert; /* updates as -D, +I instead of -U, +U: the sync actions */
+    bool allows_missing;   /* a table may lack columns (NULL then): merged tables */
 } leat_cdc_config;
 
 void leat_cdc_config_write(const leat_cdc_config *config, leat_bytes *out);

@@ -1,6 +1,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "columnar/timezone.h"
 #include "connectors/mysql/cdc.h"
 
 const leat_connector_option leat_cdc_options[] = {
@@ -11,7 +12,7 @@ const leat_connector_option leat_cdc_options[] = {
     {"database-name", LEAT_OPTION_STRING, true, "Regular expression for whole database names"},
     {"table-name", LEAT_OPTION_STRING, true, "Regular expression for whole table names"},
     {"server-id", LEAT_OPTION_STRING, false, "A number, or a range whose first is taken; random when not set"},
-    {"server-time-zone", LEAT_OPTION_STRING, false, "Zone in which TIMESTAMP columns are read: UTC or +hh:mm (UTC)"},
+    {"server-time-zone", LEAT_OPTION_STRING, false, "Zone whose wall clock TIMESTAMP columns show (the session's)"},
     {"scan.startup.mode", LEAT_OPTION_STRING, false,
      "initial, snapshot, latest-offset, earliest-offset, specific-offset, timestamp"},
     {"scan.startup.specific-offset.file", LEAT_OPTION_STRING, false, "Binlog file to start from"},
@@ -131,26 +132,12 @@ static leat_code read_server_id(const leat_config *options, leat_cdc_config *out
 
 static leat_code read_zone(const leat_config *options, const char *time_zone, leat_cdc_config *out, leat_error *error)
 {
-    const char *zone = leat_config_find(options, "server-time-zone");
-    bool is_given = zone != NULL;
-    if (!zone) zone = time_zone;
-    static const char *const utc[] = {"UTC", "Z", "GMT", "Etc/UTC", "Etc/GMT", "UCT", "Universal", "Zulu", "default"};
-    for (size_t i = 0; !zone || i < sizeof utc / sizeof *utc; i++) {
-        if (!zone || strcasecmp(zone, utc[i]) == 0) return LEAT_OK;
-    }
-    const char *at = zone;
-    if (strncasecmp(at, "GMT", 3) == 0 || strncasecmp(at, "UTC", 3) == 0) at += 3;
-    int hours = 0, minutes = 0, used = 0;
-    if ((*at == '+' || *at == '-') && sscanf(at + 1, "%2d:%2d%n", &hours, &minutes, &used) == 2 && !at[1 + used] &&
-        hours <= 14 && minutes < 60) {
-        out->zone_offset_us = (int64_t)(hours * 60 + minutes) * 60 * 1000000 * (*at == '-' ? -1 : 1);
-        return LEAT_OK;
-    }
-    if (!is_given) return LEAT_OK; /* of the session: UTC then, as documented */
-    leat_code code =
-        leat_fail(error, LEAT_UNSUPPORTED, "option 'server-time-zone': the zone '%s' is not there yet", zone);
-    leat_fail_hint(error, "UTC and offsets like +08:00 are; or declare TIMESTAMP columns as TIMESTAMP_LTZ");
-    return code;
+    const leat_zone *zone;
+    out->zone = leat_config_find(options, "server-time-zone");
+    if (!out->zone) out->zone = time_zone;
+    if (!out->zone) return LEAT_OK;
+    leat_code code = leat_zone_find(out->zone, &zone, error);
+    return code == LEAT_OK ? code : leat_fail_in(error, code, "Invalid value for option 'server-time-zone'.");
 }
 
 leat_code leat_cdc_config_from_options(const leat_config *options, const char *time_zone, leat_cdc_config *out,
@@ -225,7 +212,7 @@ void leat_cdc_config_write(const leat_cdc_config *config, leat_bytes *out)
     leat_bytes_put_i64(out, config->startup_ms);
     put_text(out, config->startup_position.file);
     leat_bytes_put_u64(out, config->startup_position.position);
-    leat_bytes_put_i64(out, config->zone_offset_us);
+    put_text(out, config->zone ? config->zone : "UTC");
     leat_bytes_put_u8(out,
                       (uint8_t)(config->is_append_only | config->is_delete_insert << 1 | config->allows_missing << 2));
     leat_schema_write(&config->schema, out);
@@ -252,7 +239,7 @@ leat_code leat_cdc_config_read(const uint8_t *data, size_t size, leat_arena *are
     const char *file = get_text(&reader, arena);
     if (file) snprintf(out->startup_position.file, sizeof out->startup_position.file, "%s", file);
     out->startup_position.position = leat_reader_u64(&reader);
-    out->zone_offset_us = leat_reader_i64(&reader);
+    out->zone = get_text(&reader, arena);
     uint8_t flags = leat_reader_u8(&reader);
     out->is_append_only = flags & 1;
     out->is_delete_insert = (flags & 2) != 0;

@@ -298,7 +298,8 @@ leat_code leat_cdc_reader_new(const leat_cdc_config *config, leat_env *env, cons
     self->env = env;
     self->last = &self->first;
     self->server_id = config->server_id ? config->server_id : 5400 + (uint32_t)(leat_env_random(env) % 1000000);
-    leat_code code = leat_batch_builder_init_schema(&self->builder, &config->schema, BATCH_ROWS, error);
+    leat_code code = config->zone ? leat_zone_find(config->zone, &self->zone, error) : LEAT_OK;
+    if (code == LEAT_OK) code = leat_batch_builder_init_schema(&self->builder, &config->schema, BATCH_ROWS, error);
     if (code == LEAT_OK && state_size) code = read_state(self, state, state_size, error);
     if (code == LEAT_OK)
         *out = self;

@@ -2,6 +2,7 @@
  * cdc_row.c. */
 #pragma once
 
+#include "columnar/timezone.h"
 #include "connectors/mysql/binlog/ddl.h"
 #include "connectors/mysql/binlog/row.h"
 #include "connectors/mysql/cdc.h"
@@ -33,6 +34,7 @@ struct leat_cdc_reader {
     leat_cdc_config config;
     leat_env *env;
     uint32_t server_id;
+    const leat_zone *zone;
     leat_cdc_phase phase;
     leat_cdc_table *tables;
     int32_t tables_count;

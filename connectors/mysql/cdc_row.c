@@ -51,7 +51,7 @@ leat_code leat_cdc_put(leat_cdc_reader *self, const leat_cdc_table *table, int32
     /* A TIMESTAMP is an instant; without a zone it becomes the wall clock of the server's. */
     bool is_wall_clock = from->kind == LEAT_MYSQL_TIMESTAMP && cell->kind == LEAT_CELL_DATETIME &&
                          field->type.kind != LEAT_TYPE_TIMESTAMP_LTZ;
-    if (is_wall_clock) cell->number += self->config.zone_offset_us;
+    if (is_wall_clock) cell->number = leat_zone_to_local_us(self->zone, (int64_t)cell->number);
     leat_code code = LEAT_OK;
     if (cell->kind == LEAT_CELL_NULL && !field->type.nullable) {
         code = leat_fail(error, LEAT_INVALID, "NULL, and the column is declared NOT NULL");
