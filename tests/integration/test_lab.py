@@ -1,4 +1,4 @@
-"""The lab with other tables than its own: renamed, columns in another order, a DECIMAL amount, many clients; under kills."""
+"""The lab with other tables than its own: renamed, other column orders, a DECIMAL amount, many clients; under kills."""
 
 import random
 import time
@@ -20,7 +20,9 @@ CREATE TEMPORARY TABLE made (amount DECIMAL(10, 2), person BIGINT, note STRING) 
   'fields.person.min' = '1', 'fields.person.max' = '5000',
   'fields.note.length' = '20', 'fields.note.null-rate' = '0.3'
 );
-CREATE TABLE purchases (note STRING, amount DECIMAL(10, 2), person BIGINT, at_time AS PROCTIME()) WITH ('bucket' = '-1');
+CREATE TABLE purchases (
+  note STRING, amount DECIMAL(10, 2), person BIGINT, at_time AS PROCTIME()
+) WITH ('bucket' = '-1');
 SET 'execution.checkpointing.interval' = '1 s';
 SET 'pipeline.name' = 'purchases';
 INSERT INTO purchases SELECT note, amount, person FROM made;
