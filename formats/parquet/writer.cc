@@ -181,6 +181,15 @@ static const int16_t *levels_of(leat_parquet_writer *self, const arrow::Array &c
     return self->levels.data();
 }
 
+/* Pages that are compressed, and values that are not in a page yet. */
+static int64_t row_group_bytes(const leat_parquet_writer *self)
+{
+    int64_t bytes = self->row_group->total_compressed_bytes() + self->row_group->total_compressed_bytes_written();
+    for (int i = 0; i < self->schema->num_fields(); i++)
+        bytes += self->row_group->column(i)->estimated_buffered_value_bytes();
+    return bytes;
+}
+
 int writer_write(leat_parquet_writer *self, ArrowArray *array, leat_parquet_failure *failure)
 {
     return guarded(failure, [&]() -> arrow::Status {
@@ -201,8 +210,7 @@ int writer_write(leat_parquet_writer *self, ArrowArray *array, leat_parquet_fail
                                                                        is_nullable));
         }
         self->row_group_rows += batch.num_rows();
-        int64_t bytes = self->row_group->total_compressed_bytes() + self->row_group->total_compressed_bytes_written();
-        if (bytes >= self->row_group_bytes || self->row_group_rows >= self->row_group_rows_max) {
+        if (row_group_bytes(self) >= self->row_group_bytes || self->row_group_rows >= self->row_group_rows_max) {
             self->row_group->Close();
             self->row_group = nullptr;
         }
@@ -221,7 +229,7 @@ void writer_take(leat_parquet_writer *self, const uint8_t **data, size_t *size)
 int64_t writer_bytes(const leat_parquet_writer *self)
 {
     int64_t bytes = self->sink->written_;
-    if (self->row_group) bytes += self->row_group->total_compressed_bytes();
+    if (self->row_group) bytes += row_group_bytes(self);
     return bytes;
 }
 
