@@ -1,15 +1,30 @@
 #include "formats/datafile.h"
 
+#include <string.h>
+
 #include "common/memory.h"
 #include "formats/format.h"
 
-static const leat_datafile_format *const formats[] = {&leat_parquet_format};
+enum { FORMATS_MAX = 4 };
+
+static const leat_datafile_format *formats[FORMATS_MAX] = {&leat_parquet_format};
+static size_t formats_count = 1;
+
+void leat_datafile_add_format(const leat_datafile_format *format)
+{
+    for (size_t i = 0; i < formats_count; i++) {
+        if (formats[i] == format) return;
+    }
+    LEAT_ASSERT(formats_count < FORMATS_MAX);
+    memmove(&formats[1], &formats[0], formats_count++ * sizeof formats[0]);
+    formats[0] = format;
+}
 
 enum { ARENA_BYTES_MAX = 16 << 20 };
 
 static leat_code find_format(const char *name, const leat_datafile_format **out, leat_error *error)
 {
-    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
+    for (size_t i = 0; i < formats_count; i++) {
         if (strcmp(formats[i]->name, name) != 0) continue;
         *out = formats[i];
         return LEAT_OK;

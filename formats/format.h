@@ -40,3 +40,7 @@ struct leat_datafile_reader {
 };
 
 extern const leat_datafile_format leat_parquet_format;
+
+/* One more format, found before those of the same name; to be called before anything runs. The simulator brings a small
+ * one in place of Parquet, as Arrow is not simulated. */
+void leat_datafile_add_format(const leat_datafile_format *format);
