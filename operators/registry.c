@@ -1,5 +1,6 @@
 #include "operators/registry.h"
 
+#include "operators/aggregate.h"
 #include "operators/calc.h"
 #include "operators/collect.h"
 #include "operators/limit.h"
@@ -10,6 +11,7 @@
 
 void leat_operators_register(leat_registry *registry)
 {
+    leat_registry_add_operator(registry, &leat_aggregate_factory);
     leat_registry_add_operator(registry, &leat_calc_factory);
     leat_registry_add_operator(registry, &leat_collect_factory);
     leat_registry_add_operator(registry, &leat_limit_factory);
