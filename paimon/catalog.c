@@ -45,13 +45,25 @@ static char *database_path(const char *warehouse, const char *database)
     return leat_format("%.*s/%s%s", (int)length, warehouse, database, database_suffix);
 }
 
+/* Lists the warehouse, which may be given with slashes at its end. */
+static leat_code list_warehouse(leat_env *env, const char *warehouse, leat_storage_list *out, leat_error *error)
+{
+    size_t length = strlen(warehouse);
+    while (length > 1 && warehouse[length - 1] == '/')
+        length--;
+    char *path = leat_strndup(warehouse, length);
+    leat_code code = path ? leat_storage_list_folder(env->storage, path, out, error) : leat_fail_no_memory(error);
+    leat_free(path);
+    return code;
+}
+
 leat_code leat_paimon_list_databases(leat_env *env, const char *warehouse, leat_arena *arena,
                                      leat_paimon_names_list *out, leat_error *error)
 {
     leat_storage_list list = {0};
     size_t capacity = 0, suffix = strlen(database_suffix);
     *out = (leat_paimon_names_list){0};
-    leat_code code = leat_storage_list_folder(env->storage, warehouse, &list, error);
+    leat_code code = list_warehouse(env, warehouse, &list, error);
     for (size_t i = 0; code == LEAT_OK && i < list.count; i++) {
         const char *name = list.entries[i].name;
         size_t length = strlen(name);
@@ -69,7 +81,7 @@ leat_code leat_paimon_database_exists(leat_env *env, const char *warehouse, cons
 {
     LEAT_TRY(check_name("database", database, error));
     leat_storage_list list = {0};
-    leat_code code = leat_storage_list_folder(env->storage, warehouse, &list, error);
+    leat_code code = list_warehouse(env, warehouse, &list, error);
     size_t length = strlen(database);
     *out = false;
     for (size_t i = 0; code == LEAT_OK && i < list.count && !*out; i++) {

@@ -1,0 +1,583 @@
+#include "tests/unit.h"
+
+#include <stdio.h>
+
+#include "common/memory.h"
+#include "paimon/binary_row.h"
+#include "paimon/catalog.h"
+#include "paimon/commit.h"
+#include "paimon/hash.h"
+#include "paimon/manifest.h"
+#include "paimon/scan.h"
+#include "tests/unit/paimon/env.h"
+
+/* A table of one INT key in a memory storage; data files are named, not written. */
+typedef struct world {
+    leat_storage *storage;
+    test_env env;
+    leat_arena arena;
+    leat_paimon_table table;
+} world;
+
+static const char table_path[] = "mem:/w/default.db/t";
+
+#define OK(call)                                                                                                       \
+    do {                                                                                                               \
+        leat_error error_ = {0};                                                                                       \
+        leat_error *error = &error_;                                                                                   \
+        leat_code code_ = (call);                                                                                      \
+        if (code_ != LEAT_OK) fail_msg("%s", error_.text);                                                             \
+    } while (0)
+
+static void make_world(world *self, bool has_key, const char *option, const char *value)
+{
+    *self = (world){0};
+    assert_int_equal(leat_storage_memory_new(&self->storage, NULL), LEAT_OK);
+    test_env_init(&self->env, self->storage);
+    leat_arena_init(&self->arena, 256 << 20);
+    leat_paimon_new_column columns[] = {
+        {.name = "k", .type = leat_type_make(LEAT_TYPE_INT, true)},
+        {.name = "v", .type = leat_type_string(true), .comment = "a \"value\""},
+        {.name = "twice", .type = leat_type_make(LEAT_TYPE_INT, true), .expression = "`k` * 2"}};
+    leat_config options = {0};
+    if (option) OK(leat_config_set(&options, option, value, error));
+    const char *keys[] = {"k"};
+    leat_paimon_new_table table = {.database = "default",
+                                   .name = "t",
+                                   .columns = columns,
+                                   .columns_count = 3,
+                                   .primary_keys = keys,
+                                   .primary_keys_count = has_key ? 1 : 0,
+                                   .options = &options};
+    OK(leat_paimon_create_database(&self->env.env, "mem:/w/", "default", error));
+    OK(leat_paimon_create_table(&self->env.env, "mem:/w/", &table, error));
+    OK(leat_paimon_get_table(&self->env.env, "mem:/w", "default", "t", &self->arena, &self->table, error));
+    assert_string_equal(self->table.path, table_path);
+    leat_config_done(&options);
+}
+
+static void end_world(world *self)
+{
+    leat_paimon_table_done(&self->table);
+    leat_arena_done(&self->arena);
+    leat_storage_free(self->storage);
+}
+
+static const uint8_t *key_row(world *self, int32_t key, size_t *size)
+{
+    leat_bytes row = {0};
+    leat_binary_row_writer writer;
+    leat_type type = leat_type_make(LEAT_TYPE_INT, false);
+    leat_paimon_value value = {.integer = key};
+    leat_binary_row_begin(&writer, &row, 1, true);
+    leat_binary_row_set(&writer, 0, &type, &value);
+    const uint8_t *copy = (const uint8_t *)leat_arena_strndup(&self->arena, (const char *)row.data, row.size);
+    *size = row.size;
+    leat_bytes_done(&row);
+    return copy;
+}
+
+static leat_paimon_file make_file(world *self, const char *name, int32_t level, int32_t min, int32_t max, int64_t rows)
+{
+    leat_paimon_file file = {.name = name,
+                             .size_bytes = 1000,
+                             .rows = rows,
+                             .level = level,
+                             .has_delete_rows = true,
+                             .has_file_source = true,
+                             .max_sequence = rows - 1};
+    if (self->table.schema.primary_keys_count) {
+        file.min_key = key_row(self, min, &file.min_key_size);
+        file.max_key = key_row(self, max, &file.max_key_size);
+    }
+    char path[256];
+    snprintf(path, sizeof path, "%s/bucket-0/%s", table_path, name);
+    OK(leat_storage_put(self->storage, path, "x", 1, LEAT_PUT_REPLACE, error));
+    return file;
+}
+
+static leat_paimon_message make_message(world *self)
+{
+    (void)self;
+    return (leat_paimon_message){.partition = leat_binary_row_empty,
+                                 .partition_size = LEAT_BINARY_ROW_EMPTY_SIZE,
+                                 .total_buckets = -1,
+                                 .base_snapshot = -1};
+}
+
+static void add(world *self, leat_paimon_files *files, leat_paimon_file file)
+{
+    OK(leat_paimon_files_add(files, &file, &self->arena, error));
+}
+
+static leat_code commit(world *self, const char *user, int64_t identifier, const leat_paimon_message *message,
+                        bool is_recovery, leat_paimon_commit_result *result, leat_error *error)
+{
+    leat_paimon_commit_options options = {.is_recovery = is_recovery};
+    return leat_paimon_commit(&self->env.env, &self->table, user, identifier, message, message ? 1 : 0, &options,
+                              result, error);
+}
+
+static leat_paimon_snapshot latest(world *self)
+{
+    int64_t id;
+    leat_paimon_snapshot snapshot;
+    OK(leat_paimon_snapshot_latest_id(&self->env.env, table_path, &id, error));
+    OK(leat_paimon_snapshot_load(&self->env.env, table_path, id, &self->arena, &snapshot, error));
+    return snapshot;
+}
+
+/* Names of the live files in manifest order, joined by blanks. */
+static void assert_live(world *self, const char *wanted)
+{
+    leat_paimon_snapshot snapshot = latest(self);
+    leat_paimon_entries entries = {0};
+    OK(leat_paimon_scan_entries(&self->env.env, &self->table, &snapshot, NULL, &self->arena, &entries, error));
+    leat_bytes names = {0};
+    int64_t rows = 0;
+    for (size_t i = 0; i < entries.count; i++) {
+        leat_bytes_format(&names, i ? " %s" : "%s", entries.items[i].file.name);
+        rows += entries.items[i].file.rows;
+    }
+    assert_string_equal(names.data ? (const char *)names.data : "", wanted);
+    assert_int_equal(rows, snapshot.total_records);
+    leat_bytes_done(&names);
+}
+
+static void a_created_table_is_as_it_was_told(void **state)
+{
+    (void)state;
+    world w;
+    make_world(&w, true, "bucket", "2");
+    const leat_paimon_schema *schema = &w.table.schema;
+    assert_int_equal(schema->fields_count, 2);
+    assert_int_equal(schema->highest_field_id, 1);
+    assert_false(schema->fields[0].type.nullable);
+    assert_string_equal(schema->fields[1].description, "a \"value\"");
+    leat_paimon_computed *computed;
+    int32_t count;
+    OK(leat_paimon_schema_computed(schema, &w.arena, &computed, &count, error));
+    assert_int_equal(count, 1);
+    assert_int_equal(computed[0].position, 2);
+    assert_string_equal(computed[0].name, "twice");
+    assert_string_equal(computed[0].expression, "`k` * 2");
+    leat_paimon_bucket_mode mode;
+    int32_t buckets;
+    OK(leat_paimon_schema_bucket_mode(schema, &mode, &buckets, error));
+    assert_int_equal(mode, LEAT_PAIMON_BUCKET_FIXED);
+    assert_int_equal(buckets, 2);
+    assert_int_equal(leat_paimon_create_database(&w.env.env, "mem:/w", "default", NULL), LEAT_EXISTS);
+    leat_paimon_new_column column = {.name = "k", .type = leat_type_make(LEAT_TYPE_INT, true)};
+    leat_paimon_new_table again = {.database = "default", .name = "t", .columns = &column, .columns_count = 1};
+    assert_int_equal(leat_paimon_create_table(&w.env.env, "mem:/w", &again, NULL), LEAT_EXISTS);
+    again.database = "nowhere";
+    assert_int_equal(leat_paimon_create_table(&w.env.env, "mem:/w", &again, NULL), LEAT_NOT_FOUND);
+    assert_int_equal(leat_paimon_drop_database(&w.env.env, "mem:/w", "default", false, NULL), LEAT_INVALID);
+    OK(leat_paimon_drop_table(&w.env.env, "mem:/w", "default", "t", error));
+    OK(leat_paimon_drop_database(&w.env.env, "mem:/w", "default", false, error));
+    bool is_there;
+    OK(leat_paimon_database_exists(&w.env.env, "mem:/w", "default", &is_there, error));
+    assert_false(is_there);
+    end_world(&w);
+}
+
+static void new_files_and_compaction_make_two_snapshots(void **state)
+{
+    (void)state;
+    world w;
+    make_world(&w, true, NULL, NULL);
+    leat_paimon_message m = make_message(&w);
+    leat_paimon_file a = make_file(&w, "a", 0, 1, 5, 10);
+    add(&w, &m.new_files, a);
+    add(&w, &m.changelog_files, make_file(&w, "changelog-a", 0, 1, 5, 12));
+    add(&w, &m.compact_before, a);
+    a.level = 5; /* an upgrade */
+    add(&w, &m.compact_after, a);
+    leat_paimon_commit_result result;
+    OK(commit(&w, "me", 1, &m, false, &result, error));
+    assert_int_equal(result.snapshots_count, 2);
+    leat_paimon_snapshot second = latest(&w), first;
+    OK(leat_paimon_snapshot_load(&w.env.env, table_path, 1, &w.arena, &first, error));
+    assert_int_equal(first.commit_kind, LEAT_PAIMON_COMMIT_APPEND);
+    assert_int_equal(first.changelog_records, 12);
+    assert_int_equal(second.id, 2);
+    assert_int_equal(second.commit_kind, LEAT_PAIMON_COMMIT_COMPACT);
+    assert_int_equal(second.commit_identifier, 1);
+    assert_null(second.changelog_manifest_list);
+    assert_live(&w, "a");
+    leat_paimon_splits splits = {0};
+    OK(leat_paimon_plan_changes(&w.env.env, &w.table, &first, NULL, &w.arena, &splits, error));
+    assert_int_equal(splits.count, 1);
+    assert_true(splits.items[0].is_changes);
+    OK(leat_paimon_plan_changes(&w.env.env, &w.table, &second, NULL, &w.arena, &splits, error));
+    assert_int_equal(splits.count, 1); /* a compaction brings no changes */
+    end_world(&w);
+}
+
+static void a_checkpoint_is_committed_once(void **state)
+{
+    (void)state;
+    world w;
+    make_world(&w, false, NULL, NULL);
+    leat_paimon_message m = make_message(&w);
+    add(&w, &m.new_files, make_file(&w, "a", 0, 0, 0, 10));
+    leat_paimon_commit_result result;
+    OK(commit(&w, "me", 7, &m, true, &result, error));
+    assert_int_equal(result.snapshots_count, 1);
+    OK(commit(&w, "me", 7, &m, true, &result, error));
+    assert_true(result.was_committed);
+    assert_int_equal(result.snapshots_count, 0);
+    OK(commit(&w, "me", 6, &m, true, &result, error));
+    assert_true(result.was_committed);
+    assert_live(&w, "a");
+    /* Nothing to commit makes no snapshot. */
+    OK(commit(&w, "me", 8, NULL, false, &result, error));
+    assert_int_equal(result.snapshots_count, 0);
+    assert_int_equal(latest(&w).id, 1);
+    /* What was removed meanwhile can't be committed. */
+    leat_paimon_message lost = make_message(&w);
+    add(&w, &lost.new_files, (leat_paimon_file){.name = "gone", .rows = 1});
+    assert_int_equal(commit(&w, "me", 9, &lost, true, &result, NULL), LEAT_CONFLICT);
+    end_world(&w);
+}
+
+static void an_interrupted_compaction_half_is_made_up(void **state)
+{
+    (void)state;
+    world w;
+    make_world(&w, true, NULL, NULL);
+    leat_paimon_message m = make_message(&w);
+    leat_paimon_file a = make_file(&w, "a", 0, 1, 5, 10);
+    add(&w, &m.new_files, a);
+    OK(commit(&w, "me", 1, &m, false, NULL, error)); /* as if it ended after the APPEND half */
+    add(&w, &m.compact_before, a);
+    add(&w, &m.compact_after, make_file(&w, "b", 5, 1, 5, 9));
+    leat_paimon_commit_result result;
+    OK(commit(&w, "me", 1, &m, true, &result, error));
+    assert_int_equal(result.snapshots_count, 1);
+    assert_live(&w, "b");
+    OK(commit(&w, "me", 1, &m, true, &result, error));
+    assert_true(result.was_committed);
+    end_world(&w);
+}
+
+static void two_compactions_of_one_file_conflict(void **state)
+{
+    (void)state;
+    world w;
+    make_world(&w, true, NULL, NULL);
+    leat_paimon_message m = make_message(&w), left = make_message(&w), right = make_message(&w);
+    leat_paimon_file a = make_file(&w, "a", 0, 1, 5, 10);
+    add(&w, &m.new_files, a);
+    OK(commit(&w, "me", 1, &m, false, NULL, error));
+    add(&w, &left.compact_before, a);
+    add(&w, &left.compact_after, make_file(&w, "b", 5, 1, 5, 10));
+    OK(commit(&w, "me", 2, &left, false, NULL, error));
+    add(&w, &right.new_files, make_file(&w, "n", 0, 1, 5, 3));
+    add(&w, &right.compact_before, a);
+    add(&w, &right.compact_after, make_file(&w, "c", 5, 1, 5, 10));
+    leat_error error = {0};
+    assert_int_equal(commit(&w, "you", 1, &right, false, NULL, &error), LEAT_CONFLICT);
+    assert_non_null(strstr(error.text, "file deletion conflicts detected"));
+    assert_live(&w, "b"); /* nothing of it, not even its APPEND half */
+    leat_paimon_message overlap = make_message(&w);
+    add(&w, &overlap.compact_after, make_file(&w, "d", 5, 5, 9, 10));
+    assert_int_equal(commit(&w, "you", 2, &overlap, false, NULL, &error), LEAT_CONFLICT);
+    assert_non_null(strstr(error.text, "LSM conflicts detected"));
+    end_world(&w);
+}
+
+static leat_paimon_index_file index_of(world *self, const char *name, int32_t bucket, const int32_t *hashes,
+                                       size_t count)
+{
+    leat_paimon_index_file file = {
+        .partition = leat_binary_row_empty, .partition_size = LEAT_BINARY_ROW_EMPTY_SIZE, .bucket = bucket};
+    OK(leat_paimon_hash_index_store(&self->env.env, table_path, name, hashes, count, &file, error));
+    return file;
+}
+
+static void commit_keys(world *self, const char *user, int64_t identifier, int64_t base, const char *name,
+                        int32_t bucket, const int32_t *all, size_t all_count, const int32_t *fresh, size_t fresh_count,
+                        leat_code wanted)
+{
+    leat_paimon_message m = make_message(self);
+    m.bucket = bucket;
+    m.base_snapshot = base;
+    m.new_key_hashes = fresh;
+    m.new_key_hashes_count = fresh_count;
+    leat_paimon_index_file index =
+        index_of(self, leat_arena_format(&self->arena, "index-%s", name), bucket, all, all_count);
+    m.new_index_files = &index;
+    m.new_index_files_count = 1;
+    add(self, &m.new_files, make_file(self, name, 0, 1, 5, 1));
+    leat_error error = {0};
+    leat_code code = commit(self, user, identifier, &m, false, NULL, &error);
+    if (code != wanted) fail_msg("%s: %s", name, error.text);
+}
+
+static void assert_index(world *self, int32_t bucket, const int32_t *wanted, size_t wanted_count)
+{
+    leat_paimon_snapshot snapshot = latest(self);
+    leat_paimon_index_files files = {0};
+    OK(leat_paimon_index_manifest_load(&self->env.env, table_path, snapshot.index_manifest, &self->arena, &files,
+                                       error));
+    for (size_t i = 0; i < files.count; i++) {
+        if (files.items[i].bucket != bucket) continue;
+        int32_t *hashes;
+        size_t count;
+        OK(leat_paimon_hash_index_load(&self->env.env, table_path, &files.items[i], &self->arena, &hashes, &count,
+                                       error));
+        assert_int_equal(count, wanted_count);
+        assert_memory_equal(hashes, wanted, count * sizeof *hashes);
+        assert_int_equal(files.items[i].rows, count);
+        return;
+    }
+    fail_msg("no index of bucket %d", bucket);
+}
+
+static void two_jobs_may_add_keys_to_a_dynamic_bucket_table(void **state)
+{
+    (void)state;
+    world w;
+    make_world(&w, true, NULL, NULL);
+    commit_keys(&w, "me", 1, -1, "a", 0, (int32_t[]){10, 20}, 2, (int32_t[]){10, 20}, 2, LEAT_OK);
+    /* Another job, from snapshot 1 on: other keys into the same bucket. */
+    commit_keys(&w, "you", 1, 1, "b", 0, (int32_t[]){10, 20, 30}, 3, (int32_t[]){30}, 1, LEAT_OK);
+    /* The first job knows nothing of 30: the file becomes the union. */
+    commit_keys(&w, "me", 2, 1, "c", 0, (int32_t[]){10, 20, 25}, 3, (int32_t[]){25}, 1, LEAT_OK);
+    assert_index(&w, 0, (int32_t[]){10, 20, 25, 30}, 4);
+    /* The first job's own index changes are no foreign ones. */
+    commit_keys(&w, "me", 3, 3, "d", 1, (int32_t[]){40}, 1, (int32_t[]){40}, 1, LEAT_OK);
+    commit_keys(&w, "me", 4, 3, "e", 0, (int32_t[]){10, 20, 25, 30, 50}, 5, (int32_t[]){50}, 1, LEAT_OK);
+    /* Key 40 was put into bucket 1 since snapshot 3: it can't go into bucket 0. */
+    commit_keys(&w, "you", 2, 3, "f", 0, (int32_t[]){40}, 1, (int32_t[]){40}, 1, LEAT_CONFLICT);
+    commit_keys(&w, "you", 2, 3, "g", 1, (int32_t[]){40, 60}, 2, (int32_t[]){40, 60}, 2, LEAT_OK);
+    assert_index(&w, 1, (int32_t[]){40, 60}, 2);
+    assert_live(&w, "a b c d e g");
+    end_world(&w);
+}
+
+static void many_small_manifests_are_merged(void **state)
+{
+    (void)state;
+    world w;
+    make_world(&w, false, "manifest.merge-min-count", "3");
+    for (int i = 0; i < 8; i++) {
+        leat_paimon_message m = make_message(&w);
+        add(&w, &m.new_files, make_file(&w, leat_arena_format(&w.arena, "f%d", i), 0, 0, 0, 1));
+        OK(commit(&w, "me", i + 1, &m, false, NULL, error));
+        leat_paimon_manifests base = {0};
+        OK(leat_paimon_manifest_list_load(&w.env.env, table_path, latest(&w).base_manifest_list, &w.arena, &base,
+                                          error));
+        static const int64_t wanted[][3] = {{0},    {1}, {1, 1}, {3},
+                                            {3, 1}, {5}, {5, 1}, {7}}; /* as measured with Paimon */
+        for (size_t k = 0; k < base.count; k++)
+            assert_int_equal(base.items[k].added_files, wanted[i][k]);
+    }
+    assert_live(&w, "f0 f1 f2 f3 f4 f5 f6 f7");
+    end_world(&w);
+}
+
+static void a_full_merge_leaves_adds_only(void **state)
+{
+    (void)state;
+    world w;
+    make_world(&w, true, "manifest.full-compaction-threshold-size", "3 kb");
+    leat_paimon_file files[6];
+    for (int i = 0; i < 6; i++) {
+        leat_paimon_message m = make_message(&w);
+        files[i] = make_file(&w, leat_arena_format(&w.arena, "f%d", i), 0, i, i, 1);
+        add(&w, &m.new_files, files[i]);
+        if (i == 3) {
+            for (int k = 0; k < 3; k++)
+                add(&w, &m.compact_before, files[k]);
+            add(&w, &m.compact_after, make_file(&w, "c", 5, 0, 2, 3));
+        }
+        OK(commit(&w, "me", i + 1, &m, false, NULL, error));
+    }
+    leat_paimon_manifests base = {0};
+    OK(leat_paimon_manifest_list_load(&w.env.env, table_path, latest(&w).base_manifest_list, &w.arena, &base, error));
+    int64_t deletes = 0;
+    for (size_t i = 0; i < base.count; i++)
+        deletes += base.items[i].deleted_files;
+    assert_int_equal(deletes, 0);
+    assert_true(base.count <= 2);
+    leat_paimon_snapshot snapshot = latest(&w);
+    assert_int_equal(snapshot.total_records, 6);
+    end_world(&w);
+}
+
+/* A world in which someone else commits while we wait, and before our snapshot is made. */
+static world *racing;
+static int races_left;
+
+static leat_code (*plain_put)(leat_storage *self, const char *path, const void *data, size_t size, leat_put_mode mode,
+                              leat_error *error);
+
+static void commit_other(int number)
+{
+    leat_paimon_message m = make_message(racing);
+    add(racing, &m.new_files, make_file(racing, leat_arena_format(&racing->arena, "other%d", number), 0, 0, 0, 100));
+    OK(leat_paimon_commit(&racing->env.env, &racing->table, "other", number + 1, &m, 1, NULL, NULL, error));
+}
+
+static leat_code racing_put(leat_storage *self, const char *path, const void *data, size_t size, leat_put_mode mode,
+                            leat_error *error)
+{
+    if (strstr(path, "/snapshot/snapshot-") && races_left > 0) {
+        races_left--;
+        int left = races_left;
+        races_left = 0; /* the other one is not raced */
+        commit_other(left);
+        races_left = left;
+    }
+    return plain_put(self, path, data, size, mode, error);
+}
+
+static void the_loser_of_a_race_commits_on_top(void **state)
+{
+    (void)state;
+    world w;
+    make_world(&w, false, NULL, NULL);
+    leat_storage_vtable vtable = *w.storage->vtable;
+    plain_put = vtable.put;
+    vtable.put = racing_put;
+    w.storage->vtable = &vtable;
+    racing = &w;
+    races_left = 3;
+    leat_paimon_message m = make_message(&w);
+    add(&w, &m.new_files, make_file(&w, "mine", 0, 0, 0, 1));
+    leat_paimon_commit_result result;
+    OK(commit(&w, "me", 1, &m, false, &result, error));
+    assert_int_equal(result.attempts, 4);
+    assert_int_equal(result.snapshots[0], 4);
+    assert_live(&w, "other2 other1 other0 mine");
+    races_left = 20;
+    leat_paimon_message n = make_message(&w);
+    add(&w, &n.new_files, make_file(&w, "late", 0, 0, 0, 1));
+    assert_int_equal(commit(&w, "me", 2, &n, false, &result, NULL), LEAT_TIMEOUT);
+    races_left = 0;
+    end_world(&w);
+}
+
+/* The n-th write fails: before it happens, or after it happened with a lost answer. */
+static int fail_at, puts_count;
+static bool fails_after;
+
+static leat_code failing_put(leat_storage *self, const char *path, const void *data, size_t size, leat_put_mode mode,
+                             leat_error *error)
+{
+    bool is_hit = ++puts_count == fail_at;
+    if (is_hit && !fails_after) return leat_fail(error, LEAT_DENIED, "put %s: not now", path);
+    leat_code code = plain_put(self, path, data, size, mode, error);
+    return is_hit && code == LEAT_OK ? leat_fail(error, LEAT_IO, "put %s: the answer is lost", path) : code;
+}
+
+static void whatever_write_fails_a_repeated_commit_doubles_nothing(void **state)
+{
+    (void)state;
+    for (int after = 0; after < 2; after++) {
+        fails_after = after;
+        for (fail_at = 1;; fail_at++) {
+            world w;
+            make_world(&w, true, NULL, NULL);
+            leat_paimon_message m = make_message(&w);
+            leat_paimon_file a = make_file(&w, "a", 0, 1, 5, 10);
+            add(&w, &m.new_files, a);
+            add(&w, &m.compact_before, a);
+            add(&w, &m.compact_after, make_file(&w, "b", 5, 1, 5, 9));
+            leat_storage_vtable vtable = *w.storage->vtable;
+            plain_put = vtable.put;
+            vtable.put = failing_put;
+            w.storage->vtable = &vtable;
+            puts_count = 0;
+            leat_code code = commit(&w, "me", 1, &m, false, NULL, NULL);
+            bool is_beyond = puts_count < fail_at;
+            vtable.put = plain_put;
+            if (code != LEAT_OK) OK(commit(&w, "me", 1, &m, true, NULL, error));
+            assert_live(&w, "b");
+            assert_int_equal(latest(&w).id, 2);
+            end_world(&w);
+            if (is_beyond) break;
+        }
+        assert_true(fail_at > 10);
+    }
+}
+
+static void memory_that_runs_out_is_reported_and_nothing_leaks(void **state)
+{
+    (void)state;
+    world w;
+    make_world(&w, true, NULL, NULL);
+    leat_paimon_message m = make_message(&w);
+    leat_paimon_file a = make_file(&w, "a", 0, 1, 5, 10);
+    add(&w, &m.new_files, a);
+    add(&w, &m.compact_before, a);
+    add(&w, &m.compact_after, make_file(&w, "b", 5, 1, 5, 9));
+    leat_code code = LEAT_NO_MEMORY;
+    for (int n = 1; code != LEAT_OK; n += 3) {
+        leat_memory_fail_nth(n);
+        code = commit(&w, "me", 1, &m, true, NULL, NULL);
+        leat_memory_fail_nth(0);
+    }
+    assert_live(&w, "b");
+    end_world(&w);
+}
+
+static void the_committer_takes_what_aborted_checkpoints_prepared(void **state)
+{
+    (void)state;
+    world w;
+    make_world(&w, false, NULL, NULL);
+    leat_bytes config = {0}, first = {0}, second = {0};
+    leat_paimon_committer_config_write(table_path, NULL, &config);
+    leat_paimon_message m = make_message(&w), n = make_message(&w);
+    m.checkpoint_id = 1;
+    n.checkpoint_id = 2;
+    add(&w, &m.new_files, make_file(&w, "a", 0, 0, 0, 1));
+    add(&w, &n.new_files, make_file(&w, "b", 0, 0, 0, 2));
+    leat_paimon_message_write(&m, &first);
+    leat_paimon_message_write(&n, &second);
+    leat_committable list[] = {{0, 0, second.data, second.size}, {0, 1, first.data, first.size}};
+    leat_committer *committer;
+    OK(leat_paimon_committer_factory.create(&w.env.env, NULL, "me", config.data, config.size, &committer, error));
+    OK(committer->vtable->commit(committer, 2, list, 2, error));
+    OK(committer->vtable->commit(committer, 3, list, 2, error));
+    committer->vtable->close(committer);
+    /* A new one, after a restore. */
+    OK(leat_paimon_committer_factory.create(&w.env.env, NULL, "me", config.data, config.size, &committer, error));
+    OK(committer->vtable->commit(committer, 2, list, 2, error));
+    OK(committer->vtable->commit(committer, 4, list, 2, error));
+    committer->vtable->close(committer);
+    assert_live(&w, "a b");
+    assert_int_equal(latest(&w).id, 1);
+    assert_int_equal(
+        leat_paimon_committer_factory.create(&w.env.env, NULL, "me", config.data, config.size - 1, &committer, NULL),
+        LEAT_CORRUPT);
+    leat_paimon_message copy;
+    for (size_t cut = 0; cut < first.size; cut++)
+        assert_int_equal(leat_paimon_message_read(first.data, cut, &w.arena, &copy, NULL), LEAT_CORRUPT);
+    leat_bytes_done(&config);
+    leat_bytes_done(&first);
+    leat_bytes_done(&second);
+    end_world(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_created_table_is_as_it_was_told),
+        cmocka_unit_test(new_files_and_compaction_make_two_snapshots),
+        cmocka_unit_test(a_checkpoint_is_committed_once),
+        cmocka_unit_test(an_interrupted_compaction_half_is_made_up),
+        cmocka_unit_test(two_compactions_of_one_file_conflict),
+        cmocka_unit_test(two_jobs_may_add_keys_to_a_dynamic_bucket_table),
+        cmocka_unit_test(many_small_manifests_are_merged),
+        cmocka_unit_test(a_full_merge_leaves_adds_only),
+        cmocka_unit_test(the_loser_of_a_race_commits_on_top),
+        cmocka_unit_test(whatever_write_fails_a_repeated_commit_doubles_nothing),
+        cmocka_unit_test(memory_that_runs_out_is_reported_and_nothing_leaks),
+        cmocka_unit_test(the_committer_takes_what_aborted_checkpoints_prepared),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
