@@ -161,8 +161,14 @@ leat_code leat_metadata_load(leat_storage *storage, const char *path, Leat__Pb__
             is_whole ? leat__pb__checkpoint_metadata__unpack(NULL, bytes.size - tail, bytes.data) : NULL;
         if (!read)
             code = leat_fail(error, LEAT_CORRUPT, "%s is not a whole checkpoint (%zu bytes)", path, bytes.size);
-        else
+        else if (read->version != METADATA_VERSION || read->key_hash_version != LEAT_KEY_HASH_VERSION)
+            code = leat_fail(error, LEAT_UNSUPPORTED,
+                             "%s: checkpoint of version %u with key hash %u, where %d and %d are known", path,
+                             read->version, read->key_hash_version, METADATA_VERSION, LEAT_KEY_HASH_VERSION);
+        if (code == LEAT_OK)
             *out = read;
+        else
+            leat_metadata_free(read);
     }
     leat_bytes_done(&bytes);
     return code;

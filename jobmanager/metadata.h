@@ -29,7 +29,7 @@ LEAT_CHECKED leat_code leat_metadata_pack(const Leat__Pb__CheckpointMetadata *me
 /* Puts what leat_metadata_pack made. Blocks. */
 LEAT_CHECKED leat_code leat_metadata_store(leat_storage *storage, const char *path, const leat_bytes *packed,
                                            leat_error *error);
-/* Reads and checks one. LEAT_CORRUPT names the file. Blocks. */
+/* Reads and checks one. LEAT_CORRUPT (damaged) and LEAT_UNSUPPORTED (of another version) name the file. Blocks. */
 LEAT_CHECKED leat_code leat_metadata_load(leat_storage *storage, const char *path, Leat__Pb__CheckpointMetadata **out,
                                           leat_error *error);
 /* Removes "<dir>/chk-<n>" in the background; failures are logged. */

@@ -30,7 +30,7 @@ test_lint() {
 # gcc here, clang for the thread sanitizer: so both compilers' warnings are errors somewhere. Two of gcc's are confused by its
 # own sanitizers; clang has the first as well.
 configure_asan() {
-    CC=gcc CXX=g++ configure build-asan -Db_sanitize=address,undefined -Db_lundef=false \
+    CC="ccache gcc" CXX="ccache g++" configure build-asan -Db_sanitize=address,undefined -Db_lundef=false \
         "-Dc_args=['-Wno-conversion', '-Wno-nonnull']"
     compile build-asan
 }
@@ -64,7 +64,7 @@ test_thread() {
     step "threads: unit tests and one integration run, with the thread sanitizer"
     local suites=() suite
     for suite in "${thread_suites[@]}"; do suites+=(--suite "$suite"); done
-    CC=clang-14 CXX=clang++-14 configure build-tsan -Db_sanitize=thread -Db_lundef=false
+    CC="ccache clang-14" CXX="ccache clang++-14" configure build-tsan -Db_sanitize=thread -Db_lundef=false
     compile build-tsan
     rm -f build-tsan/meson-logs/testlog.json
     as_thread_sanitizer_wants meson test -C build-tsan --no-rebuild --print-errorlogs --timeout-multiplier 5 "${suites[@]}"
