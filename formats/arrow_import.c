@@ -146,6 +146,14 @@ static leat_code take_integer(const import *self)
     }
 }
 
+static leat_code take_double(const import *self)
+{
+    if (strcmp(self->format, "g") == 0) return take_values(self);
+    if (strcmp(self->format, "f") != 0) return refuse(self);
+    LEAT_TRY(new_values(self));
+    CONVERT(float, double, from[i]);
+}
+
 static leat_code take_timestamp(const import *self)
 {
     if (strncmp(self->format, "ts", 2) != 0) return refuse(self);
@@ -275,7 +283,7 @@ static leat_code take_column(const import *self, const char *index_format)
     case LEAT_TYPE_INT:
     case LEAT_TYPE_BIGINT: code = take_integer(self); break;
     case LEAT_TYPE_FLOAT: code = strcmp(self->format, "f") == 0 ? take_values(self) : refuse(self); break;
-    case LEAT_TYPE_DOUBLE: code = strcmp(self->format, "g") == 0 ? take_values(self) : refuse(self); break;
+    case LEAT_TYPE_DOUBLE: code = take_double(self); break;
     case LEAT_TYPE_DATE: code = strcmp(self->format, "tdD") == 0 ? take_values(self) : refuse(self); break;
     case LEAT_TYPE_TIME: code = take_time(self); break;
     case LEAT_TYPE_TIMESTAMP:
