@@ -317,21 +317,27 @@ static leat_code instr_rows(leat_kernel_call *call, leat_error *error)
 }
 SELECT(instr)
 
+static void put_replaced(leat_bytes *out, leat_text text, leat_text from, leat_text to)
+{
+    int32_t at = 0;
+    while (from.length > 0 && from.length <= text.length - at) {
+        const char *start = text.data + at;
+        const char *found = memmem(start, (size_t)(text.length - at), from.data, (size_t)from.length);
+        if (!found) break;
+        leat_bytes_put(out, start, (size_t)(found - start));
+        leat_bytes_put(out, to.data, (size_t)to.length);
+        at = (int32_t)(found - text.data) + from.length;
+    }
+    leat_bytes_put(out, text.data + at, (size_t)(text.length - at));
+}
+
 static leat_code replace_rows(leat_kernel_call *call, leat_error *error)
 {
     ROWS(call)
     {
-        leat_text text = leat_operand_text(&call->operands[0], row), from = leat_operand_text(&call->operands[1], row),
-                  to = leat_operand_text(&call->operands[2], row);
         leat_bytes_reset(call->scratch);
-        const char *at = text.data, *end = text.data + text.length;
-        for (const char *found;
-             from.length > 0 && (found = memmem(at, (size_t)(end - at), from.data, (size_t)from.length));) {
-            leat_bytes_put(call->scratch, at, (size_t)(found - at));
-            leat_bytes_put(call->scratch, to.data, (size_t)to.length);
-            at = found + from.length;
-        }
-        leat_bytes_put(call->scratch, at, (size_t)(end - at));
+        put_replaced(call->scratch, leat_operand_text(&call->operands[0], row),
+                     leat_operand_text(&call->operands[1], row), leat_operand_text(&call->operands[2], row));
         LEAT_TRY(leat_bytes_check(call->scratch, error));
         LEAT_TRY(leat_call_set_text(call, row, call->scratch->data, call->scratch->size, error));
     }

@@ -43,7 +43,7 @@ static size_t find(const hashmap *self, uint64_t hash, const uint8_t *key, size_
     for (; self->table[at]; at = (at + 1) & (self->table_size - 1)) {
         block *entry = self->blocks[self->table[at] - 1];
         bool is_same = entry->hash == hash && entry->key_size == key_size;
-        if (is_same && memcmp(key_of(self, entry), key, key_size) == 0) break;
+        if (is_same && (key_size == 0 || memcmp(key_of(self, entry), key, key_size) == 0)) break;
     }
     return at;
 }
