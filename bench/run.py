@@ -3,7 +3,7 @@
 
 Figures are rows a CPU-second of the task managers (all threads, user and system), parallelism 1, the median of RUNS;
 beside each stands the bare loop's (bench/bare/), a single-threaded program without any engine, and their ratio.
-BENCH_SCALE=0.1 makes all inputs smaller.
+BENCH_SCALE=0.1 makes all inputs smaller. --record puts the table into docs/benchmarks.md.
 """
 
 import json
@@ -320,8 +320,43 @@ def shown(number: float | None) -> str:
     return f"{number / 1e6:.1f} M" if number >= 1e5 else f"{number:.3g}"
 
 
+# What Flink 1.20.5 with Paimon 1.3.1 was measured to do, and what is to be reached here; issue 5 §6.
+PEER = {
+    "datagen_blackhole": ("3.0 M", "≥ 60 M"),
+    "datagen_append": ("1.57 M", "≥ 8 M"),
+    "lab_batch": ("0.148 M", "≥ 8 M"),
+    "lab_stream": ("0.092 M", "≥ 3 M"),
+    "exchange": ("", "≥ 25 M"),
+    "start_s": ("11.8", "≤ 0.3"),
+    "idle_mb": ("930", "≤ 40"),
+    "snapshot_lag_s": ("", "≤ 1.3"),
+}
+DOCUMENT = ROOT / "docs/benchmarks.md"
+MARK = "<!-- the table: ./dev bench --record -->\n"
+
+
+def record(results: list[Figure]) -> None:
+    """Replaces what is behind the mark."""
+    processor = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout
+    lines = [
+        f"Measured {time.strftime('%Y-%m-%d')} at {commit.strip()}, {os.cpu_count()} cores of "
+        f"{processor[1] if processor else 'an unknown processor'}.\n\n",
+        "| figure | unit | Flink + Paimon | to reach | Leat | bare loop | ratio |\n|---|---|---|---|---|---|---|\n",
+    ]
+    for result in results:
+        flink, goal = PEER[result.name]
+        ratio = f"{result.ratio:.2f}" if result.ratio else ""
+        lines.append(
+            f"| {result.name} | {result.unit} | {flink} | {goal} | {shown(result.value)} | {shown(result.bare)} "
+            f"| {ratio} |\n"
+        )
+    head = DOCUMENT.read_text().split(MARK)[0]
+    DOCUMENT.write_text(head + MARK + "\n" + "".join(lines))
+
+
 def main() -> int:
-    wanted = sys.argv[1:]
+    wanted = [word for word in sys.argv[1:] if word != "--record"]
     unknown = set(wanted) - {figure.__name__ for figure in FIGURES}
     if unknown:
         print(f"bench: no such figure: {', '.join(unknown)}", file=sys.stderr)
@@ -348,6 +383,8 @@ def main() -> int:
         {"name": r.name, "value": round(r.value, 4), "unit": r.unit, "bare": r.bare, "ratio": r.ratio} for r in results
     ]
     (BUILD / "bench.json").write_text(json.dumps(rows, indent=2) + "\n")
+    if "--record" in sys.argv[1:]:
+        record(results)
     return 1 if failed else 0
 
 

@@ -13,35 +13,36 @@ typedef struct bare_block {
     int32_t columns[BARE_COLUMNS][BARE_ROWS];
 } bare_block;
 
-/* xoroshiro128+ by Blackman and Vigna. */
+/* splitmix64 by Steele, Lea and Flood: a counter and a mixer, so that values do not wait for each other. */
 typedef struct bare_random {
-    uint64_t a, b;
+    uint64_t counter;
 } bare_random;
 
-static inline uint64_t bare_next(bare_random *random)
+static inline uint64_t bare_mix(uint64_t z)
 {
-    uint64_t a = random->a, b = random->b, sum = a + b;
-    b ^= a;
-    random->a = ((a << 24) | (a >> 40)) ^ b ^ (b << 16);
-    random->b = (b << 37) | (b >> 27);
-    return sum;
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
 }
 
-/* Uniform in [min, max], a multiplication instead of a division. */
-static inline int32_t bare_between(bare_random *random, int32_t min, int32_t max)
+/* Uniform in [min, max]; two values from one mix, a multiplication instead of a division. */
+static inline void bare_fill(bare_random *random, int32_t *restrict out, int32_t min, int32_t max)
 {
-    return min + (int32_t)(((bare_next(random) >> 32) * (uint64_t)(max - min + 1)) >> 32);
+    uint64_t span = (uint64_t)(max - min + 1), base = random->counter;
+    for (int i = 0; i < BARE_ROWS; i += 2) {
+        uint64_t mixed = bare_mix(base + (uint64_t)i * UINT64_C(0x9e3779b97f4a7c15));
+        out[i] = min + (int32_t)(((mixed & UINT32_MAX) * span) >> 32);
+        out[i + 1] = min + (int32_t)(((mixed >> 32) * span) >> 32);
+    }
+    random->counter = base + BARE_ROWS * UINT64_C(0x9e3779b97f4a7c15);
 }
 
-/* order_id, amount, client_id as in the lab. */
-static inline void bare_generate(bare_random *random, bare_block *block, int64_t rows)
+/* A whole block of order_id, amount, client_id as in the lab. */
+static inline void bare_generate(bare_random *random, bare_block *block)
 {
-    for (int64_t i = 0; i < rows; i++)
-        block->columns[0][i] = bare_between(random, 1, 100);
-    for (int64_t i = 0; i < rows; i++)
-        block->columns[1][i] = bare_between(random, 10, 1000);
-    for (int64_t i = 0; i < rows; i++)
-        block->columns[2][i] = bare_between(random, 1, 10);
+    bare_fill(random, block->columns[0], 1, 100);
+    bare_fill(random, block->columns[1], 10, 1000);
+    bare_fill(random, block->columns[2], 1, 10);
 }
 
 static inline double bare_cpu_s(void)

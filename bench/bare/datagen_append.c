@@ -5,12 +5,12 @@
 static leat_code write_rows(leat_datafile_writer *writer, int64_t rows, FILE *file, leat_error *error)
 {
     static bare_block block;
-    bare_random random = {0x9e3779b97f4a7c15, 0xbf58476d1ce4e5b9};
+    bare_random random = {1};
     leat_bytes ready = {0};
     leat_code code = LEAT_OK;
     for (int64_t left = rows; code == LEAT_OK && left > 0; left -= BARE_ROWS) {
         int32_t count = left < BARE_ROWS ? (int32_t)left : BARE_ROWS;
-        bare_generate(&random, &block, count);
+        bare_generate(&random, &block);
         leat_column columns[BARE_COLUMNS] = {0};
         for (int c = 0; c < BARE_COLUMNS; c++)
             columns[c] = (leat_column){.layout = LEAT_LAYOUT_32, .values = block.columns[c]};
