@@ -13,7 +13,13 @@
  *
  * A checkpoint is acknowledged when everything that came before it is committed in MySQL. */
 
-enum { ARENA_BYTES_MAX = 1 << 20, BUFFER_BYTES_MAX = 8 << 20, CUTS_MAX = 32, LINGER_US = 1000000 };
+enum {
+    ARENA_BYTES_MAX = 1 << 20,
+    BUFFER_BYTES_MAX = 8 << 20,
+    CUTS_MAX = 32,
+    LINGER_US = 1000000,
+    BUSY_WAIT_US = 50000
+};
 
 typedef struct cut {
     int64_t checkpoint_id;
@@ -95,15 +101,26 @@ static void flush_done(leat_job *job, leat_env *env)
 static leat_code start_flush(jdbc_sink *self, leat_error *error)
 {
     if (self->is_flushing || self->filling_rows == 0) return LEAT_OK;
+    self->job = (leat_job){.run = run_flush, .done = flush_done};
     leat_bytes spare = self->flushing;
     self->flushing = self->filling;
     self->flushing_rows = self->filling_rows;
+    leat_error busy = {0};
+    leat_code code = leat_context_spawn(self->base.context, &self->job, &busy);
+    if (code != LEAT_OK) {
+        self->flushing = spare;
+        if (code == LEAT_LIMIT) { /* all I/O threads have enough to do: the timer tries again */
+            leat_context_set_timer(self->base.context, leat_env_mono_us(self->base.context->env) + BUSY_WAIT_US);
+            return LEAT_OK;
+        }
+        if (error) *error = busy;
+        return code;
+    }
     leat_bytes_reset(&spare);
     self->filling = spare;
     self->filling_rows = 0;
     self->is_flushing = true;
-    self->job = (leat_job){.run = run_flush, .done = flush_done};
-    return leat_context_spawn(self->base.context, &self->job, error);
+    return LEAT_OK;
 }
 
 static bool is_due(const jdbc_sink *self)

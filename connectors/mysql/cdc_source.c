@@ -6,7 +6,7 @@
 /* The operator around the reader: it emits the items that jobs bring, and its state is that of the last item emitted.
  * One slice is read ahead. */
 
-enum { ARENA_BYTES_MAX = 4 << 20 };
+enum { ARENA_BYTES_MAX = 4 << 20, BUSY_WAIT_US = 50000 };
 
 typedef struct cdc_source {
     leat_operator base; /* first */
@@ -65,9 +65,17 @@ static leat_code read_on(cdc_source *self, leat_error *error)
         leat_context_set_timer(self->base.context, self->not_before_us);
         return LEAT_OK;
     }
-    self->is_reading = true;
     self->job = (leat_job){.run = run_slice, .done = slice_done};
-    return leat_context_spawn(self->base.context, &self->job, error);
+    leat_error busy = {0};
+    leat_code code = leat_context_spawn(self->base.context, &self->job, &busy);
+    self->is_reading = code == LEAT_OK;
+    if (code == LEAT_LIMIT) { /* all I/O threads have enough to do */
+        self->not_before_us = leat_env_mono_us(self->base.context->env) + BUSY_WAIT_US;
+        leat_context_set_timer(self->base.context, self->not_before_us);
+        return LEAT_OK;
+    }
+    if (code != LEAT_OK && error) *error = busy;
+    return code;
 }
 
 static leat_code source_produce(leat_operator *base, leat_source_status *status, leat_error *error)

@@ -419,11 +419,8 @@ static leat_code plan_job(sync *self, const leat_paimon_table *target, const lea
     if (!name || !*name)
         name = leat_arena_format(self->arena, "MySQL-Paimon Table Sync: %s.%s", self->database, self->table);
     if (code == LEAT_OK && !name) code = leat_fail_no_memory(error);
-    leat_graph_parts parts = {.name = name,
-                              .config = config,
-                              .source = &source,
-                              .sink = &sink,
-                              .uid_prefix = "mysql-sync"};
+    leat_graph_parts parts = {
+        .name = name, .config = config, .source = &source, .sink = &sink, .uid_prefix = "mysql-sync"};
     if (code == LEAT_OK) code = leat_graph_build(&context, &parts, graph, error);
     leat_bytes_done(&source.source.config);
     for (int32_t s = 0; s < sink.stages_count; s++) {

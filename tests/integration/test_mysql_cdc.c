@@ -511,6 +511,44 @@ static void a_purged_binlog_is_told_clearly(void **state)
     leat_bytes_done(&config);
 }
 
+/* A clean shutdown ends the stream with an EOF packet, a crash breaks the connection; both are repaired, the reader
+ * goes on. */
+static void a_restarted_server_is_found_again(void **state)
+{
+    (void)state;
+    const char *service = getenv("MARIADB_SERVICE"), *folder = getenv("MARIADB_DIR");
+    if (!service || !folder) {
+        print_message("MARIADB_DIR is not set: this server is not restarted\n");
+        return;
+    }
+    sql("CREATE OR REPLACE TABLE r (id INT PRIMARY KEY, v INT, name VARCHAR(40))");
+    sql("INSERT INTO r VALUES (0, 0, 'x')");
+    leat_bytes config = {0};
+    make_config("r", LEAT_CDC_INITIAL, &config);
+    printed made = {0};
+    test_host host;
+    test_host_init(&host, env);
+    host.on_batch = print_rows;
+    host.owner = &made;
+    GOOD(test_host_open(&host, &leat_mysql_cdc_factory, &config, NULL, error));
+    GOOD(turns_until(&host, "+I[0,0,x]", error));
+    for (int i = 1; i <= 2; i++) {
+        char text[512], wanted[64];
+        snprintf(text, sizeof text, "'%s' %s '%s' >/dev/null 2>&1 && '%s' start '%s' >/dev/null 2>&1", service,
+                 i == 1 ? "stop" : "crash", folder, service, folder);
+        leat_env_sleep_ms(env, 1500); /* the test's server writes its log to disk once a second */
+        assert_int_equal(system(text), 0);
+        snprintf(text, sizeof text, "INSERT INTO r VALUES (%d, %d, 'y')", i, i);
+        sql(text);
+        snprintf(wanted, sizeof wanted, "+I[%d,%d,y]", i, i);
+        GOOD(turns_until(&host, wanted, error));
+    }
+    assert_string_equal((const char *)made.text.data, "+I[0,0,x]+I[1,1,y]+I[2,2,y]");
+    test_host_close(&host);
+    leat_bytes_done(&config);
+    leat_bytes_done(&made.text);
+}
+
 int main(void)
 {
     const char *text = getenv("MYSQL_PORT");
@@ -529,6 +567,7 @@ int main(void)
         cmocka_unit_test(ddl_is_survived_or_refused_with_a_reason),
         cmocka_unit_test(startup_modes_begin_where_they_say),
         cmocka_unit_test(a_purged_binlog_is_told_clearly),
+        cmocka_unit_test(a_restarted_server_is_found_again),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     leat_env_system_free(env);
