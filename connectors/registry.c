@@ -9,11 +9,13 @@
 #include "connectors/jdbc/jdbc.h"
 #include "connectors/mysql/cdc.h"
 #include "connectors/print/print.h"
+#include "paimon/connector.h"
+#include "paimon/registry.h"
 
 /* Sorted by identifier. */
 static const leat_connector *const connectors[] = {
-    &leat_blackhole_connector,  &leat_datagen_connector, &leat_faker_connector,
-    &leat_filesystem_connector, &leat_jdbc_connector,    &leat_print_connector,
+    &leat_blackhole_connector, &leat_datagen_connector, &leat_faker_connector, &leat_filesystem_connector,
+    &leat_jdbc_connector,      &leat_paimon_connector,  &leat_print_connector,
 };
 
 enum { CONNECTORS_COUNT = sizeof connectors / sizeof *connectors };
@@ -36,6 +38,7 @@ const char *const *leat_connectors_list(void)
 
 void leat_connectors_register(leat_registry *registry)
 {
+    leat_paimon_register(registry);
     leat_registry_add_operator(registry, &leat_datagen_factory);
     leat_registry_add_operator(registry, &leat_blackhole_factory);
     leat_registry_add_operator(registry, &leat_faker_factory);
