@@ -225,12 +225,3 @@ void leat_sessions_table(leat_rest_call *call)
     work->finish = answer_output;
     leat_session_post(session, work);
 }
-
-/* --- actions --- */
-
-void leat_sessions_action(leat_rest_call *call)
-{
-    leat_error error = {0};
-    (void)leat_fail(&error, LEAT_UNSUPPORTED, "there is no action '%s'", call->parameters[0]);
-    leat_rest_error(call->request, &error);
-}

@@ -25,6 +25,7 @@ typedef struct sync {
     leat_config mysql_conf, table_conf;
     leat_cdc_config cdc;
     leat_sync_columns columns;
+    const char *job_name;
 } sync;
 
 /* --- arguments --- */
@@ -416,9 +417,10 @@ static leat_code plan_job(sync *self, const leat_paimon_table *target, const lea
     leat_code code = leat_bytes_check(&source.source.config, error);
     if (code == LEAT_OK) code = leat_paimon_connector.plan_sink(&context, &table, &request, &sink, error);
     const char *name = leat_config_string(config, LEAT_OPTION_PIPELINE_NAME);
-    if (!name || !*name)
-        name = leat_arena_format(self->arena, "MySQL-Paimon Table Sync: %s.%s", self->database, self->table);
-    if (code == LEAT_OK && !name) code = leat_fail_no_memory(error);
+    self->job_name =
+        name && *name ? leat_arena_strdup(self->arena, name)
+                      : leat_arena_format(self->arena, "MySQL-Paimon Table Sync: %s.%s", self->database, self->table);
+    if (code == LEAT_OK && !self->job_name) code = leat_fail_no_memory(error);
     leat_graph_parts parts = {
         .name = name, .config = config, .source = &source, .sink = &sink, .uid_prefix = "mysql-sync"};
     if (code == LEAT_OK) code = leat_graph_build(&context, &parts, graph, error);
@@ -464,7 +466,7 @@ static leat_code run(sync *self, const leat_action_argument *arguments, size_t a
 
 leat_code leat_mysql_sync_table(leat_env *env, const leat_config *config, const char *time_zone,
                                 const leat_action_argument *arguments, size_t arguments_count, leat_arena *arena,
-                                leat_bytes *graph, leat_error *error)
+                                leat_bytes *graph, const char **job_name, leat_error *error)
 {
     sync self = {.env = env,
                  .arena = arena,
@@ -476,5 +478,6 @@ leat_code leat_mysql_sync_table(leat_env *env, const leat_config *config, const 
     leat_config_done(&self.mysql_conf);
     leat_config_done(&self.table_conf);
     leat_sync_columns_done(&self.columns);
+    if (code == LEAT_OK) *job_name = self.job_name;
     return code == LEAT_OK ? code : leat_fail_in(error, code, "mysql_sync_table");
 }

@@ -12,8 +12,9 @@ typedef struct leat_action_argument {
     const char *key, *value;
 } leat_action_argument;
 
-/* `config` is the job's (cluster, session, -D). Appends a packed leat.pb.JobGraph. `time_zone` is the machine's (NULL:
- * UTC). */
+/* `config` is the job's (cluster, session, -D). Appends a packed leat.pb.JobGraph; *job_name lives in the arena.
+ * `time_zone` is the machine's (NULL: UTC). */
 LEAT_CHECKED leat_code leat_mysql_sync_table(leat_env *env, const leat_config *config, const char *time_zone,
                                              const leat_action_argument *arguments, size_t arguments_count,
-                                             leat_arena *arena, leat_bytes *graph, leat_error *error);
+                                             leat_arena *arena, leat_bytes *graph, const char **job_name,
+                                             leat_error *error);

@@ -1,0 +1,100 @@
+/* Ready-made jobs by name: POST /leat/v1/actions/:name. Planned on a thread of its own, submitted by the loop. */
+#include <string.h>
+
+#include "common/memory.h"
+#include "connectors/mysql/sync_table.h"
+#include "jobmanager/sessions_internal.h"
+
+enum { ACTION_ARENA_BYTES_MAX = 64 << 20 };
+
+static leat_code read_arguments(const json_t *list, leat_action_argument **out, size_t *count, leat_error *error)
+{
+    *out = leat_calloc(json_array_size(list) + 1, sizeof **out);
+    if (!*out) return leat_fail_no_memory(error);
+    *count = 0;
+    size_t index;
+    json_t *pair;
+    json_array_foreach(list, index, pair)
+    {
+        const char *key = json_string_value(json_array_get(pair, 0)),
+                   *value = json_string_value(json_array_get(pair, 1));
+        if (!key || !value) return leat_fail(error, LEAT_INVALID, "\"arguments\" is no list of [key, value]");
+        (*out)[(*count)++] = (leat_action_argument){key, value};
+    }
+    return LEAT_OK;
+}
+
+static leat_code read_config(leat_session_work *work, leat_config *out, leat_error *error)
+{
+    LEAT_TRY(leat_config_merge(out, work->session->owner->options.manager->config, error));
+    const char *key;
+    json_t *value;
+    json_object_foreach(json_object_get(work->input, "config"), key, value)
+    {
+        const char *text = json_string_value(value);
+        if (!text) return leat_fail(error, LEAT_INVALID, "the value of '%s' in \"config\" is no text", key);
+        LEAT_TRY(leat_config_set(out, key, text, error));
+    }
+    return LEAT_OK;
+}
+
+static leat_code plan_sync_table(leat_session_work *work, leat_error *error)
+{
+    const leat_sessions_options *options = &work->session->owner->options;
+    leat_session_result *result = &work->result;
+    *result = (leat_session_result){.kind = LEAT_RESULT_JOB};
+    leat_arena_init(&result->arena, ACTION_ARENA_BYTES_MAX);
+    work->has_result = true;
+    leat_config config = {0};
+    leat_action_argument *arguments = NULL;
+    size_t count = 0;
+    leat_code code = read_config(work, &config, error);
+    if (code == LEAT_OK) code = read_arguments(json_object_get(work->input, "arguments"), &arguments, &count, error);
+    if (code == LEAT_OK) {
+        code = leat_mysql_sync_table(options->manager->env, &config, options->time_zone, arguments, count,
+                                     &result->arena, &result->graph, &result->job_name, error);
+    }
+    leat_free(arguments);
+    leat_config_done(&config);
+    if (code != LEAT_OK) return code;
+    work->output = json_pack("{s:o}", "name", leat_rest_text(result->job_name));
+    return work->output ? LEAT_OK : leat_fail_no_memory(error);
+}
+
+static void submit_action(leat_session_work *work)
+{
+    leat_jm_job *job = NULL;
+    if (work->code == LEAT_OK) {
+        leat_jobmanager *manager = work->session->owner->options.manager;
+        work->code = leat_jobmanager_submit(manager, NULL, &work->result.graph, &job, &work->error);
+    }
+    if (work->code != LEAT_OK) {
+        leat_rest_error(work->request, &work->error);
+        return;
+    }
+    json_object_set_new(work->output, "job", json_string(job->id_text));
+    leat_rest_json(work->request, 200, work->output);
+    work->output = NULL;
+}
+
+void leat_sessions_action(leat_rest_call *call)
+{
+    if (strcmp(call->parameters[0], "mysql_sync_table") != 0) {
+        leat_error error = {0};
+        (void)leat_fail(&error, LEAT_UNSUPPORTED, "there is no action '%s'", call->parameters[0]);
+        leat_fail_hint(&error, "mysql_sync_table is one");
+        leat_rest_error(call->request, &error);
+        return;
+    }
+    leat_session_work *work = leat_session_work_new(call);
+    leat_session_entry *session = work ? leat_session_start(call) : NULL;
+    if (!session) {
+        if (work) json_decref(work->input);
+        leat_free(work);
+        return;
+    }
+    session->is_single = true;
+    work->run = plan_sync_table;
+    work->finish = submit_action;
+    leat_session_post(session, work);
+}
