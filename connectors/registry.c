@@ -14,8 +14,8 @@
 
 /* Sorted by identifier. */
 static const leat_connector *const connectors[] = {
-    &leat_blackhole_connector, &leat_datagen_connector, &leat_faker_connector, &leat_filesystem_connector,
-    &leat_jdbc_connector,      &leat_paimon_connector,  &leat_print_connector,
+    &leat_blackhole_connector, &leat_datagen_connector,   &leat_faker_connector,  &leat_filesystem_connector,
+    &leat_jdbc_connector,      &leat_mysql_cdc_connector, &leat_paimon_connector, &leat_print_connector,
 };
 
 enum { CONNECTORS_COUNT = sizeof connectors / sizeof *connectors };
