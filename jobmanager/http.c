@@ -5,11 +5,14 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "common/log.h"
 #include "common/memory.h"
 
 enum { CONNECTIONS_MAX = 512, WRITE_BYTES_MAX = 64 << 10, TICK_US = 1000 * 1000, IDLE_SECONDS = 60 };
+
+typedef struct connection connection;
 
 struct leat_http {
     leat_http_options options;
@@ -17,6 +20,7 @@ struct leat_http {
     struct lws_vhost *vhost;
     struct lws_protocols protocols[2];
     lws_sorted_usec_list_t tick;
+    connection *waiting; /* the service thread's */
     pthread_t thread;
     bool has_thread;
     atomic_bool is_stopping;
@@ -25,15 +29,17 @@ struct leat_http {
 };
 
 /* What libwebsockets keeps for a connection. */
-typedef struct connection {
+struct connection {
+    connection *next, **link; /* among those whose client waits for an answer */
+    struct lws *wsi;
     leat_http_request *request; /* NULL: between two requests */
     bool closes;                /* after this answer */
     bool is_handed;             /* to the handler */
     bool is_answered;           /* the answer may be written */
     bool has_head;              /* its head is written */
-} connection;
+};
 
-static void free_request(leat_http_request *request)
+void leat_http_forget(leat_http_request *request)
 {
     for (int i = 0; i < request->query_count; i++)
         leat_free(request->query[i]);
@@ -107,12 +113,29 @@ static void answer_text(leat_http_request *request, int status, const char *json
     leat_http_answer(request, status, "application/json; charset=UTF-8", &body);
 }
 
+static void begin_wait(leat_http *self, connection *peer)
+{
+    peer->next = self->waiting;
+    peer->link = &self->waiting;
+    if (peer->next) peer->next->link = &peer->next;
+    self->waiting = peer;
+}
+
+static void end_wait(connection *peer)
+{
+    if (!peer->link) return;
+    *peer->link = peer->next;
+    if (peer->next) peer->next->link = peer->link;
+    peer->link = NULL;
+}
+
 static int on_request(leat_http *self, struct lws *wsi, connection *peer, const char *path, size_t length)
 {
     peer->request = make_request(self, wsi, path, length);
-    *peer = (connection){.request = peer->request};
+    *peer = (connection){.wsi = wsi, .request = peer->request};
     if (!peer->request) return -1;
     lws_set_timeout(wsi, NO_PENDING_TIMEOUT, 0); /* an answer may take long: long polls */
+    begin_wait(self, peer);
     int body = body_follows(wsi, peer->request->method, &peer->closes);
     if (body < 0) answer_text(peer->request, 413, "{\"errors\":[\"The request's body is too large.\"]}");
     peer->is_handed = body <= 0;
@@ -149,12 +172,21 @@ static int write_head(struct lws *wsi, connection *peer)
     return 0;
 }
 
+/* Whether the client closed its end: libwebsockets does not look while it waits for us. */
+static bool has_left(struct lws *wsi)
+{
+    char byte;
+    ssize_t got = recv(lws_get_socket_fd(wsi), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
+}
+
 /* One write a callback: libwebsockets calls again when the socket takes more. */
 static int on_writable(struct lws *wsi, connection *peer)
 {
     leat_http_request *request = peer->request;
     if (!request || !peer->is_answered) return 0;
     if (!peer->has_head) {
+        if (request->on_lost && has_left(wsi)) return -1;
         if (write_head(wsi, peer) != 0) return -1;
         if (request->answer.size) {
             lws_callback_on_writable(wsi);
@@ -176,7 +208,8 @@ static int on_writable(struct lws *wsi, connection *peer)
         }
     }
     peer->request = NULL;
-    free_request(request);
+    end_wait(peer);
+    leat_http_forget(request);
     if (peer->closes) return -1;
     lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_KEEPALIVE_IDLE, IDLE_SECONDS);
     return lws_http_transaction_completed(wsi) ? -1 : 0;
@@ -186,6 +219,7 @@ static void on_closed(leat_http *self, connection *peer)
 {
     leat_http_request *request = peer->request;
     peer->request = NULL;
+    end_wait(peer);
     if (!request) return;
     pthread_mutex_lock(&self->lock);
     bool is_answered = request->content_type != NULL;
@@ -197,7 +231,10 @@ static void on_closed(leat_http *self, connection *peer)
         break;
     }
     pthread_mutex_unlock(&self->lock);
-    if (is_answered) free_request(request);
+    if (is_answered && request->on_lost)
+        request->on_lost(request);
+    else if (is_answered)
+        leat_http_forget(request);
 }
 
 static void take_answers(leat_http *self)
@@ -238,9 +275,18 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     }
 }
 
+static void close_abandoned(leat_http *self)
+{
+    for (connection *peer = self->waiting, *next; peer; peer = next) {
+        next = peer->next;
+        if (has_left(peer->wsi)) lws_set_timeout(peer->wsi, PENDING_TIMEOUT_KILLED_BY_PARENT, LWS_TO_KILL_ASYNC);
+    }
+}
+
 static void on_tick(lws_sorted_usec_list_t *list)
 {
     leat_http *self = lws_container_of(list, leat_http, tick);
+    close_abandoned(self);
     self->options.tick(self->options.arg);
     lws_sul_schedule(self->context, 0, &self->tick, on_tick, TICK_US);
 }
@@ -349,7 +395,7 @@ void leat_http_answer(leat_http_request *request, int status, const char *conten
     }
     pthread_mutex_unlock(&self->lock);
     if (is_gone)
-        free_request(request);
+        leat_http_forget(request);
     else
         lws_cancel_service(self->context);
 }

@@ -41,6 +41,8 @@ struct leat_http_request {
     leat_bytes body;
     void *handler_data;  /* the handler's */
     atomic_bool is_gone; /* the client closed the connection */
+    /* Optional: on the service thread, when the answer could not be delivered. Takes the request; leat_http_forget. */
+    void (*on_lost)(leat_http_request *request);
     /* The server's. */
     void *connection;
     leat_http_request *next;
@@ -68,5 +70,7 @@ void leat_http_free(leat_http *http);
 
 /* Ends the request (do not touch it afterwards). Takes *body. `content_type` is static. */
 void leat_http_answer(leat_http_request *request, int status, const char *content_type, leat_bytes *body);
+/* Frees a request that on_lost took. */
+void leat_http_forget(leat_http_request *request);
 /* NULL when the query has no such parameter; borrowed. */
 const char *leat_http_query(const leat_http_request *request, const char *name);

@@ -50,6 +50,11 @@ static bool has_kinds(const leat_query *query)
     return !query->result.is_batch && query->result.changes != LEAT_CHANGES_INSERT;
 }
 
+static bool is_gone(const leat_http_request *request)
+{
+    return atomic_load_explicit(&request->is_gone, memory_order_relaxed);
+}
+
 /* --- answers --- */
 
 /* The line about the answer, then the rows. */
@@ -124,6 +129,7 @@ static void finish_fetch(leat_jobmanager *manager, leat_jm_message *message)
 {
     (void)manager;
     fetch *self = (fetch *)message;
+    if (is_gone(self->request)) self->query->is_abandoned = true;
     if (self->code == LEAT_OK) {
         json_t *about = json_pack("{s:I,s:I,s:b,s:s}", "next", (json_int_t)self->next, "rows",
                                   (json_int_t)(self->next - self->from), "end", 0, "state", "RUNNING");
@@ -242,13 +248,12 @@ void leat_query_close(leat_query *query)
     }
     if (query->waiting) answer_state(query, query->waiting, query->waiting_from, NULL);
     query->waiting = NULL;
-    query->is_closed = true;
     release(query);
 }
 
 bool leat_query_was_abandoned(const leat_query *query)
 {
-    return query->waiting && atomic_load_explicit(&query->waiting->is_gone, memory_order_relaxed);
+    return query->is_abandoned || (query->waiting && is_gone(query->waiting));
 }
 
 static leat_query *find_query(leat_rest_call *call, leat_session_entry *session)
@@ -259,6 +264,28 @@ static leat_query *find_query(leat_rest_call *call, leat_session_entry *session)
     while (query && query->number != number)
         query = query->next;
     return query;
+}
+
+/* Rows were sent to nobody: whoever read this query does not any more. */
+static void on_reader_lost(leat_jobmanager *manager, leat_jm_message *message)
+{
+    (void)manager;
+    leat_http_request *request = (leat_http_request *)message;
+    const leat_rest *rest = request->handler_data;
+    leat_rest_call place = {0};
+    if (leat_rest_match("/leat/v1/sessions/:session/statements/:statement/rows", request->path, &place)) {
+        for (leat_session_entry *session = rest->sessions->sessions; session; session = session->next) {
+            leat_query *query = strcmp(session->id, place.parameters[0]) == 0 ? find_query(&place, session) : NULL;
+            if (query && !query->waiting) query->is_abandoned = true;
+        }
+    }
+    leat_http_forget(request);
+}
+
+static void reader_is_lost(leat_http_request *request)
+{
+    request->message.handle = on_reader_lost;
+    leat_jobmanager_post(((leat_rest *)request->handler_data)->manager, &request->message);
 }
 
 void leat_sessions_rows(leat_rest_call *call)
@@ -286,7 +313,9 @@ void leat_sessions_rows(leat_rest_call *call)
     }
     leat_jm_job *job = leat_jobmanager_find_text(call->manager, query->job_id);
     if (query->waiting) answer_state(query, query->waiting, query->waiting_from, job); /* one reader: the newer one */
+    query->is_abandoned = false;
     query->waiting = call->request;
+    call->request->on_lost = reader_is_lost;
     query->waiting_from = (uint64_t)from;
     query->waiting_format = format;
     if (job && from > 0 && (uint64_t)from <= job->collected_next)

@@ -144,8 +144,7 @@ static const leat_rest_route routes[] = {
     {.path = NULL},
 };
 
-/* Whether the path is the pattern's; fills the parameters. */
-static bool matches(const char *pattern, const char *path, leat_rest_call *call)
+bool leat_rest_match(const char *pattern, const char *path, leat_rest_call *call)
 {
     int count = 0;
     while (*pattern && *path) {
@@ -180,7 +179,7 @@ static void on_loop(leat_jobmanager *manager, leat_jm_message *message)
     bool is_known = false;
     for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++) {
         for (const leat_rest_route *route = tables[t]; route && route->path; route++) {
-            if (!matches(route->path, path, &call)) continue;
+            if (!leat_rest_match(route->path, path, &call)) continue;
             is_known = true;
             if (route->method != request->method) continue;
             route->handle(&call);

@@ -47,6 +47,8 @@ void leat_rest_fail(leat_http_request *request, int status, const char *format, 
 void leat_rest_error(leat_http_request *request, const leat_error *error);
 
 /* --- helpers --- */
+/* Whether the path is the route's; fills the parameters. */
+bool leat_rest_match(const char *pattern, const char *path, leat_rest_call *call);
 /* The job of the path's first parameter, or NULL after it was answered with 400 or 404. */
 leat_jm_job *leat_rest_find_job(leat_rest_call *call);
 enum { LEAT_REST_VERTEX_ID_BYTES = 33 };

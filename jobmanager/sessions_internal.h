@@ -71,7 +71,7 @@ struct leat_query {
     leat_http_request *waiting; /* NULL: nobody waits for rows */
     uint64_t waiting_from;
     leat_row_format waiting_format;
-    bool is_closed;
+    bool is_abandoned; /* a reader closed its connection without its answer */
 };
 
 /* --- sessions.c --- */
