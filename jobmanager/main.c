@@ -15,6 +15,7 @@
 #include "connectors/registry.h"
 #include "jobmanager/net.h"
 #include "jobmanager/rest.h"
+#include "paimon/registry.h"
 #include "storage/storage.h"
 
 enum {
@@ -110,6 +111,7 @@ static leat_code start(process *self, const arguments *given, leat_error *error)
         return leat_fail_errno(error, leat_code_of_errno(errno), errno, "folder %s", given->dir);
     }
     leat_connectors_register(&self->registry);
+    leat_paimon_register(&self->registry);
     LEAT_TRY(leat_storage_file_new(&self->storage, error));
     LEAT_TRY(leat_env_system_new(IO_THREADS, IO_QUEUE_MAX, &self->env, error));
     self->env->storage = self->storage;

@@ -10,6 +10,7 @@
 #include "common/memory.h"
 #include "connectors/registry.h"
 #include "operators/registry.h"
+#include "paimon/registry.h"
 #include "storage/storage.h"
 #include "taskmanager/net.h"
 
@@ -75,6 +76,7 @@ static leat_code start(process *self, const arguments *given, leat_error *error)
     leat_config *config = (leat_config *)(uintptr_t)&given->config;
     leat_operators_register(&self->registry);
     leat_connectors_register(&self->registry);
+    leat_paimon_register(&self->registry);
     char host[32] = "tm";
     (void)gethostname(host, sizeof host - 1);
     snprintf(self->id, sizeof self->id, "%.31s-%d", host, (int)getpid());
