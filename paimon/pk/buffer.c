@@ -87,11 +87,12 @@ static bool equal_views(const leat_column *left, int32_t left_row, const leat_co
 }
 
 /* Keys are equal when they compare so: −0.0 and 0.0 are two keys. */
-static bool is_key(const leat_pk_buffer *buffer, int32_t target, const leat_batch *batch, int32_t row)
+static bool is_key(const leat_pk_buffer *buffer, int32_t target, const leat_batch *batch, const int32_t *columns,
+                   int32_t row)
 {
     for (int32_t k = 0; k < buffer->options->keys_count; k++) {
         int32_t at = buffer->options->keys[k];
-        const leat_column *left = &buffer->state.columns[at].column, *right = &batch->columns[at];
+        const leat_column *left = &buffer->state.columns[at].column, *right = &batch->columns[columns[k]];
         switch (left->layout) {
         case LEAT_LAYOUT_VIEW:
             if (!equal_views(left, target, right, row)) return false;
@@ -145,7 +146,8 @@ static leat_code find_targets(leat_pk_buffer *buffer, const leat_batch *batch, c
         int32_t row = rows[i], target = -1;
         for (; slots[slot]; slot = (slot + 1) & buffer->slots_mask) {
             int32_t candidate = (int32_t)slots[slot] - 1;
-            if (buffer->hashes[candidate] != hash || !is_key(buffer, candidate, batch, row)) continue;
+            if (buffer->hashes[candidate] != hash || !is_key(buffer, candidate, batch, buffer->options->keys, row))
+                continue;
             target = candidate;
             break;
         }
@@ -156,6 +158,23 @@ static leat_code find_targets(leat_pk_buffer *buffer, const leat_batch *batch, c
         targets[i] = (uint32_t)target;
     }
     return LEAT_OK;
+}
+
+void leat_pk_buffer_find(const leat_pk_buffer *buffer, const leat_batch *batch, const int32_t *columns, int32_t first,
+                         const uint32_t *hashes, int32_t count, int32_t *targets)
+{
+    for (int32_t i = 0; i < count; i++) {
+        targets[i] = -1;
+        if (!buffer->slots) continue;
+        int32_t row = leat_batch_row(batch, first + i);
+        for (uint32_t slot = first_slot(buffer, hashes[i]); buffer->slots[slot];
+             slot = (slot + 1) & buffer->slots_mask) {
+            int32_t candidate = (int32_t)buffer->slots[slot] - 1;
+            if (buffer->hashes[candidate] != hashes[i] || !is_key(buffer, candidate, batch, columns, row)) continue;
+            targets[i] = candidate;
+            break;
+        }
+    }
 }
 
 static leat_code seal_raw(leat_pk_raw_rows *raw, leat_error *error)

@@ -40,6 +40,9 @@ size_t leat_pk_buffer_bytes(const leat_pk_buffer *buffer);
 LEAT_CHECKED leat_code leat_pk_buffer_add(leat_pk_buffer *buffer, const leat_batch *batch, const uint16_t *rows,
                                           const uint32_t *hashes, int32_t count, int64_t first_sequence,
                                           leat_error *error);
+/* targets[i]: the state's row with the key in `columns` of the batch's selected row at position first + i, or -1. */
+void leat_pk_buffer_find(const leat_pk_buffer *buffer, const leat_batch *batch, const int32_t *columns, int32_t first,
+                         const uint32_t *hashes, int32_t count, int32_t *targets);
 /* Rows of the state in key order: allocated, freed by the caller. */
 LEAT_CHECKED leat_code leat_pk_buffer_sort(const leat_pk_buffer *buffer, uint32_t **order, leat_error *error);
 /* Raw rows in key order, then by sequence: allocated. `order` is that of leat_pk_buffer_sort. */
