@@ -62,6 +62,8 @@ typedef struct leat_paimon_new_table {
  * LEAT_INVALID. */
 LEAT_CHECKED leat_code leat_paimon_create_table(leat_env *env, const char *warehouse,
                                                 const leat_paimon_new_table *table, leat_error *error);
-/* The checks alone, of a schema that is to be written or read: LEAT_INVALID for what is wrong, LEAT_UNSUPPORTED, by
- * name, for options that this version would get wrong. */
+/* The checks alone, of a schema that is to be written: LEAT_INVALID for what is wrong, and those of the next. */
 LEAT_CHECKED leat_code leat_paimon_schema_check(const leat_paimon_schema *schema, leat_error *error);
+/* LEAT_UNSUPPORTED names a table option under which this version would write what readers take wrongly; every commit
+ * asks. */
+LEAT_CHECKED leat_code leat_paimon_schema_check_writable(const leat_paimon_schema *schema, leat_error *error);

@@ -5,6 +5,7 @@
 
 #include "common/log.h"
 #include "common/memory.h"
+#include "paimon/catalog.h"
 #include "paimon/commit_internal.h"
 #include "paimon/schema.h"
 #include "storage/storage.h"
@@ -399,6 +400,7 @@ leat_code leat_paimon_commit(leat_env *env, const leat_paimon_table *table, cons
                              leat_error *error)
 {
     leat_paimon_commit_result done = {0};
+    LEAT_TRY(leat_paimon_schema_check_writable(&table->schema, error));
     bool is_empty_allowed = options && options->is_empty_allowed;
     LEAT_TRY(is_empty_commit_allowed(table, &is_empty_allowed, error));
     leat_commit self = {.env = env,
@@ -409,6 +411,7 @@ leat_code leat_paimon_commit(leat_env *env, const leat_paimon_table *table, cons
                         .messages_count = count,
                         .is_recovery = options && options->is_recovery,
                         .compact_checked_at = -1};
+    if (options && options->memory) self.memory = *options->memory;
     leat_arena_init(&self.arena, LEAT_COMMIT_ARENA_BYTES);
     leat_arena_init(&self.attempt, LEAT_COMMIT_ARENA_BYTES);
     leat_paimon_names *names[] = {&self.manifest_names, &self.list_names, &self.index_names, &self.hash_names};
@@ -416,6 +419,7 @@ leat_code leat_paimon_commit(leat_env *env, const leat_paimon_table *table, cons
         leat_paimon_names_init(names[i], env);
     leat_code code = commit_messages(&self, is_empty_allowed, &done, error);
     done.attempts = self.attempts;
+    if (code == LEAT_OK && options && options->memory) *options->memory = self.memory;
     if (result) *result = done;
     leat_free(self.scraps);
     leat_arena_done(&self.arena);

@@ -19,11 +19,18 @@
 /* Identifier of batch jobs, as Flink's writers use it (Long.MAX). */
 #define LEAT_PAIMON_BATCH_IDENTIFIER INT64_MAX
 
+/* What a committer may keep between its commits: no snapshot in (base, clean] holds a foreign change of the index, so
+ * that a long job need not look at all of them again. Zeroed at the start. */
+typedef struct leat_paimon_commit_memory {
+    int64_t base, clean;
+} leat_paimon_commit_memory;
+
 typedef struct leat_paimon_commit_options {
     bool is_empty_allowed; /* make a snapshot although there is nothing to commit */
     /* The identifier may have been committed before (a restored checkpoint): look for it first, and check that appended
      * files are still there and not yet part of the table. */
     bool is_recovery;
+    leat_paimon_commit_memory *memory; /* NULL: none */
 } leat_paimon_commit_options;
 
 typedef struct leat_paimon_commit_result {

@@ -30,32 +30,28 @@ static bool is_replaced(const leat_paimon_index_file *old, const leat_paimon_ind
     return strcmp(old->name, change->name) == 0;
 }
 
-/* Whether a snapshot of someone else after `base` changed the index. Snapshots that are gone count as foreign. */
+/* Whether a snapshot of someone else after `base` changed the index. Snapshots that are gone count as foreign. What was
+ * found clean is remembered. */
 static leat_code has_foreign_change(leat_commit *self, int64_t base, const leat_paimon_snapshot *latest, bool *out,
                                     leat_error *error)
 {
+    leat_paimon_commit_memory *memory = &self->memory;
+    if (base < 0) base = 0;
+    bool is_known = memory->base <= base && memory->clean > base;
+    int64_t from = is_known ? memory->clean : base;
     const char *before = NULL;
-    *out = false;
-    if (base > 0) {
-        leat_paimon_snapshot snapshot;
-        leat_code code =
-            leat_paimon_snapshot_load(self->env, self->table->path, base, &self->attempt, &snapshot, error);
-        *out = code == LEAT_NOT_FOUND;
-        if (*out || code != LEAT_OK) return *out ? LEAT_OK : code;
-        before = snapshot.index_manifest;
-    }
-    for (int64_t id = base > 0 ? base + 1 : 1; id <= latest->id; id++) {
+    for (int64_t id = from > 0 ? from : 1; id <= latest->id; id++) {
         leat_paimon_snapshot snapshot;
         leat_code code = leat_paimon_snapshot_load(self->env, self->table->path, id, &self->attempt, &snapshot, error);
         if (code != LEAT_OK && code != LEAT_NOT_FOUND) return code;
         const char *after = code == LEAT_OK ? snapshot.index_manifest : NULL;
-        bool is_changed = after && (!before || strcmp(before, after) != 0);
-        if (code == LEAT_NOT_FOUND || (is_changed && strcmp(snapshot.commit_user, self->user) != 0)) {
-            *out = true;
-            return LEAT_OK;
-        }
+        bool is_changed = id > from && after && (!before || strcmp(before, after) != 0);
+        *out = code == LEAT_NOT_FOUND || (is_changed && strcmp(snapshot.commit_user, self->user) != 0);
+        if (*out) return LEAT_OK;
         if (after) before = after;
     }
+    *out = false;
+    *memory = (leat_paimon_commit_memory){is_known ? memory->base : base, latest->id};
     return LEAT_OK;
 }
 

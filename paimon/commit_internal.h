@@ -28,8 +28,9 @@ typedef struct leat_commit {
     const leat_paimon_message *messages;
     size_t messages_count;
     bool is_recovery;
-    leat_arena arena;   /* as long as the commit */
-    leat_arena attempt; /* reset by each attempt */
+    leat_paimon_commit_memory memory; /* given back when the commit ends well */
+    leat_arena arena;                 /* as long as the commit */
+    leat_arena attempt;               /* reset by each attempt */
     leat_paimon_names manifest_names, list_names, index_names, hash_names;
     /* Objects that only this attempt would use: removed when someone else took the snapshot's id. Full paths, in
      * `attempt`. */

@@ -22,6 +22,7 @@ typedef struct paimon_committer {
     leat_config options;
     int64_t confirmed; /* newest identifier that is known to be in the table; -1: not looked up */
     bool is_certain;   /* the last commit ended well */
+    leat_paimon_commit_memory memory;
 } paimon_committer;
 
 #define COMMIT_MESSAGES_BYTES_MAX ((size_t)4 << 30)
@@ -80,7 +81,7 @@ static leat_code commit_into(paimon_committer *self, const leat_paimon_table *ta
     leat_paimon_message *messages;
     size_t messages_count;
     LEAT_TRY(read_messages(self, checkpoint_id, committables, count, arena, &messages, &messages_count, error));
-    leat_paimon_commit_options options = {.is_recovery = !self->is_certain};
+    leat_paimon_commit_options options = {.is_recovery = !self->is_certain, .memory = &self->memory};
     leat_paimon_commit_result result;
     LEAT_TRY(leat_paimon_commit(self->env, table, self->user, checkpoint_id, messages, messages_count, &options,
                                 &result, error));

@@ -48,8 +48,7 @@ static leat_code check_columns(const leat_paimon_schema *schema, leat_error *err
     return LEAT_OK;
 }
 
-/* What this version would read or write wrongly: refused by name. */
-static leat_code check_supported(const leat_paimon_schema *schema, leat_error *error)
+leat_code leat_paimon_schema_check_writable(const leat_paimon_schema *schema, leat_error *error)
 {
     static const struct {
         const char *key, *value, *hint; /* value NULL: whatever it is set to */
@@ -109,7 +108,7 @@ leat_code leat_paimon_schema_check(const leat_paimon_schema *schema, leat_error 
     LEAT_TRY(check_columns(schema, error));
     LEAT_TRY(check_keys(schema, "primary key", schema->primary_keys, schema->primary_keys_count, error));
     LEAT_TRY(check_keys(schema, "partition key", schema->partition_keys, schema->partition_keys_count, error));
-    LEAT_TRY(check_supported(schema, error));
+    LEAT_TRY(leat_paimon_schema_check_writable(schema, error));
     leat_paimon_changelog_producer producer;
     leat_paimon_merge_engine engine;
     LEAT_TRY(leat_paimon_schema_changelog_producer(schema, &producer, error));

@@ -269,6 +269,11 @@ static leat_code plan_entries(planner *self, const leat_paimon_entries *entries,
                          (self->has_deletion_vectors || self->engine == LEAT_PAIMON_MERGE_FIRST_ROW);
     size_t count = 0;
     for (size_t i = 0; i < entries->count; i++) {
+        if (entries->items[i].file.write_columns) {
+            return leat_fail(self->error, LEAT_UNSUPPORTED,
+                             "file %s of table '%s' holds only some columns (data evolution)",
+                             entries->items[i].file.name, self->table->name);
+        }
         bool is_postponed = entries->items[i].bucket < 0; /* not yet part of the table (hashing.md §6) */
         if (is_postponed || (skips_level_0 && entries->items[i].file.level == 0)) continue;
         sorted[count++] = &entries->items[i];

@@ -32,7 +32,7 @@ leat_code leat_paimon_schema_columns(const leat_paimon_schema *schema, leat_aren
     for (int32_t i = 0; i < schema->fields_count; i++) {
         const leat_paimon_field *field = &schema->fields[i];
         fields[i] = (leat_field){field->name, field->type};
-        if (leat_type_has_column(&field->type)) continue;
+        if (field->type.kind != LEAT_TYPE_NULL && leat_type_has_column(&field->type)) continue;
         leat_bytes type = {0};
         leat_type_print(&field->type, true, &type);
         leat_code code =

@@ -296,6 +296,8 @@ static leat_paimon_index_file index_of(world *self, const char *name, int32_t bu
     return file;
 }
 
+static leat_paimon_commit_memory memory_of_me; /* as its committer keeps it */
+
 static void commit_keys(world *self, const char *user, int64_t identifier, int64_t base, const char *name,
                         int32_t bucket, const int32_t *all, size_t all_count, const int32_t *fresh, size_t fresh_count,
                         leat_code wanted)
@@ -311,7 +313,8 @@ static void commit_keys(world *self, const char *user, int64_t identifier, int64
     m.new_index_files_count = 1;
     add(self, &m.new_files, make_file(self, name, 0, 1, 5, 1));
     leat_error error = {0};
-    leat_code code = commit(self, user, identifier, &m, false, NULL, &error);
+    leat_paimon_commit_options options = {.memory = strcmp(user, "me") == 0 ? &memory_of_me : NULL};
+    leat_code code = leat_paimon_commit(&self->env.env, &self->table, user, identifier, &m, 1, &options, NULL, &error);
     if (code != wanted) fail_msg("%s: %s", name, error.text);
 }
 
@@ -340,6 +343,7 @@ static void two_jobs_may_add_keys_to_a_dynamic_bucket_table(void **state)
     (void)state;
     world w;
     make_world(&w, true, NULL, NULL);
+    memory_of_me = (leat_paimon_commit_memory){0};
     commit_keys(&w, "me", 1, -1, "a", 0, (int32_t[]){10, 20}, 2, (int32_t[]){10, 20}, 2, LEAT_OK);
     /* Another job, from snapshot 1 on: other keys into the same bucket. */
     commit_keys(&w, "you", 1, 1, "b", 0, (int32_t[]){10, 20, 30}, 3, (int32_t[]){30}, 1, LEAT_OK);
@@ -348,9 +352,11 @@ static void two_jobs_may_add_keys_to_a_dynamic_bucket_table(void **state)
     assert_index(&w, 0, (int32_t[]){10, 20, 25, 30}, 4);
     /* The first job's own index changes are no foreign ones. */
     commit_keys(&w, "me", 3, 3, "d", 1, (int32_t[]){40}, 1, (int32_t[]){40}, 1, LEAT_OK);
+    assert_int_equal(memory_of_me.clean, 3);
     commit_keys(&w, "me", 4, 3, "e", 0, (int32_t[]){10, 20, 25, 30, 50}, 5, (int32_t[]){50}, 1, LEAT_OK);
     /* Key 40 was put into bucket 1 since snapshot 3: it can't go into bucket 0. */
     commit_keys(&w, "you", 2, 3, "f", 0, (int32_t[]){40}, 1, (int32_t[]){40}, 1, LEAT_CONFLICT);
+    assert_int_equal(memory_of_me.clean, 4);
     commit_keys(&w, "you", 2, 3, "g", 1, (int32_t[]){40, 60}, 2, (int32_t[]){40, 60}, 2, LEAT_OK);
     assert_index(&w, 1, (int32_t[]){40, 60}, 2);
     assert_live(&w, "a b c d e g");
