@@ -37,7 +37,11 @@ void leat_cli_signals_block(void);
 int leat_cli_signals_fd(void);
 /* Reads what came; true if anything did. After the second, ends the program. */
 bool leat_cli_signals_take(void);
-/* Sleeps; LEAT_CANCELED at a signal. */
+/* From now on the end of a child (of an embedded cluster) counts as a signal. */
+void leat_cli_signals_watch_children(void);
+/* The error for what was taken: LEAT_CANCELED, or LEAT_UNAVAILABLE when a child has ended. */
+leat_code leat_cli_interrupted(leat_error *error);
+/* Sleeps; leat_cli_interrupted at a signal. */
 LEAT_CHECKED leat_code leat_cli_sleep(int64_t ms, leat_error *error);
 int64_t leat_cli_now_ms(void); /* monotonic */
 

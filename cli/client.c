@@ -159,7 +159,7 @@ leat_code leat_client_call(leat_client *client, const char *method, const char *
     leat_bytes_text(out, "");
     free(text); /* Jansson's allocation */
     leat_free(url);
-    if (was_interrupted) return leat_fail(error, LEAT_CANCELED, "interrupted");
+    if (was_interrupted) return leat_cli_interrupted(error);
     if (result != CURLE_OK) {
         leat_code code =
             leat_fail(error, LEAT_UNAVAILABLE, "the job manager at %s: %s", client->url, curl_easy_strerror(result));

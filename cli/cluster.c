@@ -6,6 +6,7 @@
 
 #include "cli/client.h"
 #include "cli/state.h"
+#include "cli/statements.h"
 #include "common/memory.h"
 
 enum { START_TIMEOUT_MS = 10000, REGISTER_TIMEOUT_MS = 15000, END_PATIENCE_MS = 12000, TASKMANAGERS_MAX = 256 };
@@ -284,6 +285,7 @@ static int cluster_start(int argc, char **argv)
                                      NULL};
     cluster_arguments given = {.task_managers = 2, .slots = -1, .rest_port = -1};
     leat_cli_parse(&argp, argc, argv, 0, &given);
+    leat_cli_check_keys(&given.config);
     leat_error error = {0};
     char dir[4096];
     int lock = -1;

@@ -141,6 +141,21 @@ static leat_code start_taskmanager(leat_connection *self, const leat_config *opt
     return code == LEAT_OK ? add_child(self, pid, error) : code;
 }
 
+/* Of what has ended, the log's last lines: the folder goes with the cluster. */
+static void say_last_words(const leat_connection *connection)
+{
+    static const char *const names[] = {"jobmanager", "tm-1"};
+    for (size_t i = 0; i < connection->children_count; i++) {
+        if (leat_process_is_alive(&connection->children[i])) continue;
+        leat_bytes words = {0};
+        char *path = leat_format("%s/log/%s.log", connection->dir, names[i]);
+        if (path) leat_process_last_words(path, &words);
+        if (words.size) leat_cli_say("the last words of %s:\n%s", names[i], (const char *)words.data);
+        leat_free(path);
+        leat_bytes_done(&words);
+    }
+}
+
 static leat_code start_embedded(leat_connection *self, const leat_config *options, leat_error *error)
 {
     const char *temporary = getenv("TMPDIR");
@@ -167,6 +182,7 @@ static leat_code start_embedded(leat_connection *self, const leat_config *option
         snprintf(url, sizeof url, "http://127.0.0.1:%d", (int)json_integer_value(json_object_get(report, "rest")));
         code = leat_client_new(url, &self->client, error);
     }
+    leat_cli_signals_watch_children();
     json_decref(report);
     return code == LEAT_OK ? code : leat_fail_in(error, code, "start an embedded cluster");
 }
@@ -201,6 +217,7 @@ static int remove_entry(const char *path, const struct stat *status, int kind, s
 void leat_connection_done(leat_connection *connection)
 {
     leat_client_free(connection->client);
+    say_last_words(connection);
     if (connection->pipe >= 0) close(connection->pipe); /* the children read its end, and end */
     if (connection->children_count)
         leat_process_end_all(connection->children, connection->children_count, END_PATIENCE_MS);

@@ -150,6 +150,17 @@ static int remove_entry(const char *path, const struct stat *status, int kind, s
     return 0;
 }
 
+static void warn_of_unknown_keys(const leat_config *config)
+{
+    for (size_t i = 0; i < config->count; i++) {
+        const char *key = config->entries[i].key;
+        if (leat_option_by_key(key) != LEAT_OPTIONS_COUNT) continue;
+        const char *nearest = leat_option_nearest_key(key);
+        leat_log(LEAT_LOG_WARN, "config", "option '%s' is not known%s%s", key, nearest ? "; the nearest is " : "",
+                 nearest ? nearest : "");
+    }
+}
+
 static bool jobs_run(const leat_jobmanager *manager)
 {
     for (const leat_jm_job *job = manager->jobs; job; job = job->next) {
@@ -177,6 +188,7 @@ int main(int argc, char **argv)
     leat_code code = leat_log_level_parse(leat_config_string(&given.config, LEAT_OPTION_LOG_LEVEL), &level, &error);
     if (code == LEAT_OK) leat_log_set_level(level);
     if (code == LEAT_OK && given.log) code = leat_log_open(given.log, &error);
+    warn_of_unknown_keys(&given.config);
     static process self;
     if (code == LEAT_OK) code = start(&self, &given, &error);
     if (code == LEAT_OK) code = report(&self, given.report_fd, &error);
