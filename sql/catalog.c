@@ -80,7 +80,8 @@ const char *leat_catalog_names_nearest(const leat_catalog_names *names, const ch
 
 bool leat_option_is_secret(const char *key)
 {
-    static const char *const words[] = {"password", "secret", "token", "access-key", "accesskey", "access_key", "credential"};
+    static const char *const words[] = {"password",  "secret",     "token",     "access-key",
+                                        "accesskey", "access_key", "credential"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcasestr(key, words[i])) return true;
     return false;
@@ -96,7 +97,8 @@ leat_code leat_config_copy_in(leat_arena *arena, const leat_config *from, const 
     for (size_t i = 0; i < most; i++) {
         const leat_config_entry *entry = i < from->count ? &from->entries[i] : &over->entries[i - from->count];
         size_t at = 0;
-        while (at < count && strcmp(entries[at].key, entry->key) != 0) at++;
+        while (at < count && strcmp(entries[at].key, entry->key) != 0)
+            at++;
         entries[at].key = leat_arena_strdup(arena, entry->key);
         entries[at].value = leat_arena_strdup(arena, entry->value);
         if (!entries[at].key || !entries[at].value) return leat_fail_no_memory(error);
@@ -117,7 +119,8 @@ static leat_code copy_texts(leat_arena *arena, const char *const *from, int32_t 
 {
     *out = leat_arena_take(arena, (size_t)(count ? count : 1) * sizeof **out);
     if (!*out) return leat_fail_no_memory(error);
-    for (int32_t i = 0; i < count; i++) LEAT_TRY(copy_text(arena, from[i], &(*out)[i], error));
+    for (int32_t i = 0; i < count; i++)
+        LEAT_TRY(copy_text(arena, from[i], &(*out)[i], error));
     return LEAT_OK;
 }
 
@@ -180,7 +183,8 @@ leat_code leat_catalog_store_new(leat_env *env, leat_catalog_store **out, leat_e
 void leat_catalog_store_free(leat_catalog_store *store)
 {
     if (!store) return;
-    for (int32_t i = 0; i < store->count; i++) leat_catalog_unref(store->catalogs[i]);
+    for (int32_t i = 0; i < store->count; i++)
+        leat_catalog_unref(store->catalogs[i]);
     pthread_mutex_destroy(&store->lock);
     leat_free(store);
 }
@@ -206,14 +210,17 @@ static leat_code make_catalog(leat_catalog_store *store, const char *name, const
                               leat_catalog **out, leat_error *error)
 {
     const char *type = leat_config_find(options, "type");
-    if (!type) return leat_fail(error, LEAT_INVALID, "Catalog options do not contain an option key 'type' for discovering a catalog.");
+    if (!type)
+        return leat_fail(error, LEAT_INVALID,
+                         "Catalog options do not contain an option key 'type' for discovering a catalog.");
     if (strcmp(type, "paimon") == 0) {
         LEAT_TRY(leat_catalog_paimon_new(store->env, name, options, out, error));
     } else if (strcmp(type, "generic_in_memory") == 0) {
         const char *database = leat_config_find(options, "default-database");
         LEAT_TRY(leat_catalog_memory_new(name, database ? database : "default", out, error));
     } else {
-        (void)leat_fail(error, LEAT_INVALID, "Could not find any factory for identifier '%s' that implements a catalog.", type);
+        (void)leat_fail(error, LEAT_INVALID,
+                        "Could not find any factory for identifier '%s' that implements a catalog.", type);
         leat_fail_hint(error, "available types are 'generic_in_memory' and 'paimon'");
         return LEAT_INVALID;
     }

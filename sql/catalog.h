@@ -1,5 +1,5 @@
-/* Catalogs: databases, tables and views by name. Two kinds: in memory ("generic_in_memory"; also a session's temporary objects)
- * and Paimon's filesystem catalog. All functions may be called from any thread; they may block.
+/* Catalogs: databases, tables and views by name. Two kinds: in memory ("generic_in_memory"; also a session's temporary
+ * objects) and Paimon's filesystem catalog. All functions may be called from any thread; they may block.
  *
  * A table that was got lives in the arena, its options too (never leat_config_done them). */
 #pragma once
@@ -35,7 +35,8 @@ typedef struct leat_catalog_table {
     leat_config options;                     /* entries in the arena */
     const char *comment;
     const char *view_query; /* of a view: its text; NULL: a table */
-    const char *view_catalog, *view_database; /* what was current when the view was made: its names are relative to it */
+    const char *view_catalog,
+        *view_database; /* what was current when the view was made: its names are relative to it */
 } leat_catalog_table;
 
 typedef struct leat_catalog_names {
@@ -78,8 +79,8 @@ LEAT_CHECKED leat_code leat_catalog_memory_new(const char *name, const char *dat
 LEAT_CHECKED leat_code leat_catalog_paimon_new(leat_env *env, const char *name, const leat_config *options,
                                                leat_catalog **out, leat_error *error);
 
-/* Makes a catalog by its option 'type' and keeps it. A catalog of this name with equal options is accepted (*is_new false);
- * with others it is LEAT_EXISTS. */
+/* Makes a catalog by its option 'type' and keeps it. A catalog of this name with equal options is accepted (*is_new
+ * false); with others it is LEAT_EXISTS. */
 LEAT_CHECKED leat_code leat_catalog_store_create(leat_catalog_store *store, const char *name,
                                                  const leat_config *options, bool *is_new, leat_error *error);
 /* A reference for the caller; NULL: none of that name. */

@@ -48,7 +48,8 @@ static void free_table(memory_table *table)
     leat_free(table);
 }
 
-static leat_code memory_list_databases(leat_catalog *base, leat_arena *arena, leat_catalog_names *out, leat_error *error)
+static leat_code memory_list_databases(leat_catalog *base, leat_arena *arena, leat_catalog_names *out,
+                                       leat_error *error)
 {
     memory_catalog *self = (memory_catalog *)base;
     leat_code code = LEAT_OK;
@@ -181,8 +182,10 @@ static leat_code memory_drop_table(leat_catalog *base, const char *database, con
 static void memory_free(leat_catalog *base)
 {
     memory_catalog *self = (memory_catalog *)base;
-    for (size_t i = 0; i < self->databases_count; i++) leat_free(self->databases[i]);
-    for (size_t i = 0; i < self->tables_count; i++) free_table(self->tables[i]);
+    for (size_t i = 0; i < self->databases_count; i++)
+        leat_free(self->databases[i]);
+    for (size_t i = 0; i < self->tables_count; i++)
+        free_table(self->tables[i]);
     leat_free(self->databases);
     leat_free(self->tables);
     pthread_mutex_destroy(&self->lock);
@@ -210,8 +213,7 @@ leat_code leat_catalog_memory_new(const char *name, const char *database, leat_c
     atomic_init(&self->base.references, 1);
     self->base.name = leat_strdup(name);
     self->base.default_database = leat_strdup(database ? database : "");
-    leat_code code =
-        self->base.name && self->base.default_database ? LEAT_OK : leat_fail_no_memory(error);
+    leat_code code = self->base.name && self->base.default_database ? LEAT_OK : leat_fail_no_memory(error);
     if (code == LEAT_OK && database) code = memory_create_database(&self->base, database, error);
     if (code != LEAT_OK) {
         leat_catalog_unref(&self->base);

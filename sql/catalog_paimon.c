@@ -1,5 +1,5 @@
-/* Paimon's filesystem catalog as the session sees it: names and definitions come from paimon/catalog.h at each call, so that
- * tables that other engines make are there at once. */
+/* Paimon's filesystem catalog as the session sees it: names and definitions come from paimon/catalog.h at each call, so
+ * that tables that other engines make are there at once. */
 #include <stdio.h>
 #include <string.h>
 
@@ -16,11 +16,13 @@ typedef struct paimon_catalog {
 static leat_code copy_names(const leat_paimon_names_list *from, leat_arena *arena, leat_catalog_names *out,
                             leat_error *error)
 {
-    for (size_t i = 0; i < from->count; i++) LEAT_TRY(leat_catalog_names_add(out, arena, from->items[i], error));
+    for (size_t i = 0; i < from->count; i++)
+        LEAT_TRY(leat_catalog_names_add(out, arena, from->items[i], error));
     return LEAT_OK;
 }
 
-static leat_code paimon_list_databases(leat_catalog *base, leat_arena *arena, leat_catalog_names *out, leat_error *error)
+static leat_code paimon_list_databases(leat_catalog *base, leat_arena *arena, leat_catalog_names *out,
+                                       leat_error *error)
 {
     paimon_catalog *self = (paimon_catalog *)base;
     leat_paimon_names_list list = {0};
@@ -46,8 +48,8 @@ static leat_code paimon_drop_database(leat_catalog *base, const char *database, 
     return leat_paimon_drop_database(self->env, self->warehouse, database, cascade, error);
 }
 
-static leat_code paimon_list_tables(leat_catalog *base, const char *database, leat_arena *arena, leat_catalog_names *out,
-                                    leat_error *error)
+static leat_code paimon_list_tables(leat_catalog *base, const char *database, leat_arena *arena,
+                                    leat_catalog_names *out, leat_error *error)
 {
     paimon_catalog *self = (paimon_catalog *)base;
     leat_paimon_names_list list = {0};
@@ -69,9 +71,8 @@ static leat_code make_columns(const leat_paimon_schema *schema, leat_arena *aren
         leat_catalog_column *column = &out->columns[i];
         bool is_computed = used < computed_count && (computed[used].position <= i || field == schema->fields_count);
         if (is_computed) {
-            *column = (leat_catalog_column){.name = computed[used].name,
-                                            .type = computed[used].type,
-                                            .expression = computed[used].expression};
+            *column = (leat_catalog_column){
+                .name = computed[used].name, .type = computed[used].type, .expression = computed[used].expression};
             used++;
         } else {
             *column = (leat_catalog_column){.name = schema->fields[field].name,
@@ -125,7 +126,8 @@ static leat_code paimon_create_table(leat_catalog *base, const leat_catalog_tabl
 {
     paimon_catalog *self = (paimon_catalog *)base;
     if (table->view_query)
-        return leat_fail(error, LEAT_UNSUPPORTED, "A filesystem Paimon catalog keeps no views: write CREATE TEMPORARY VIEW");
+        return leat_fail(error, LEAT_UNSUPPORTED,
+                         "A filesystem Paimon catalog keeps no views: write CREATE TEMPORARY VIEW");
     if (table->watermark)
         return leat_fail(error, LEAT_UNSUPPORTED, "Watermarks are not supported yet: leave out WATERMARK FOR %s",
                          table->watermark->column);
@@ -136,10 +138,8 @@ static leat_code paimon_create_table(leat_catalog *base, const leat_catalog_tabl
         const leat_catalog_column *column = &table->columns[i];
         if (column->is_metadata)
             code = leat_fail(error, LEAT_UNSUPPORTED, "A Paimon table has no metadata columns: '%s'", column->name);
-        columns[i] = (leat_paimon_new_column){.name = column->name,
-                                              .type = column->type,
-                                              .comment = column->comment,
-                                              .expression = column->expression};
+        columns[i] = (leat_paimon_new_column){
+            .name = column->name, .type = column->type, .comment = column->comment, .expression = column->expression};
     }
     if (code == LEAT_OK)
         code = leat_paimon_create_table(self->env, self->warehouse,
@@ -189,7 +189,8 @@ static leat_code check_options(const leat_config *options, leat_error *error)
     for (size_t i = 0; i < options->count; i++) {
         const char *key = options->entries[i].key;
         bool is_known = strncmp(key, "s3.", 3) == 0 || strncmp(key, "table-default.", 14) == 0;
-        for (size_t k = 0; k < sizeof known / sizeof *known; k++) is_known |= strcmp(key, known[k]) == 0;
+        for (size_t k = 0; k < sizeof known / sizeof *known; k++)
+            is_known |= strcmp(key, known[k]) == 0;
         if (!is_known) {
             (void)leat_fail(error, LEAT_UNSUPPORTED, "The catalog option '%s' is not supported", key);
             leat_fail_hint(error, "known are 'type', 'warehouse', 'default-database'");
@@ -207,8 +208,7 @@ leat_code leat_catalog_paimon_new(leat_env *env, const char *name, const leat_co
 {
     LEAT_TRY(check_options(options, error));
     const char *warehouse = leat_config_find(options, "warehouse");
-    if (!warehouse || !*warehouse)
-        return leat_fail(error, LEAT_INVALID, "Paimon 'warehouse' path must be set");
+    if (!warehouse || !*warehouse) return leat_fail(error, LEAT_INVALID, "Paimon 'warehouse' path must be set");
     const char *database = leat_config_find(options, "default-database");
     paimon_catalog *self = leat_calloc(1, sizeof *self);
     if (!self) return leat_fail_no_memory(error);
@@ -219,8 +219,8 @@ leat_code leat_catalog_paimon_new(leat_env *env, const char *name, const leat_co
     self->base.default_database = leat_strdup(database ? database : "default");
     self->warehouse = leat_strdup(warehouse);
     bool is_there = false;
-    leat_code code = self->base.name && self->base.default_database && self->warehouse ? LEAT_OK
-                                                                                       : leat_fail_no_memory(error);
+    leat_code code =
+        self->base.name && self->base.default_database && self->warehouse ? LEAT_OK : leat_fail_no_memory(error);
     if (code == LEAT_OK)
         code = leat_paimon_database_exists(env, warehouse, self->base.default_database, &is_there, error);
     if (code == LEAT_OK && !is_there) {
