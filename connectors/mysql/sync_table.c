@@ -353,8 +353,8 @@ static leat_code alter_options(sync *self, leat_paimon_table *table, leat_error 
         const char *old = leat_config_find(&table->schema.options, entry->key);
         if (old && strcmp(old, entry->value) == 0) continue;
         if (is_fixed(entry->key)) {
-            leat_log(LEAT_LOG_WARN, "mysql_sync_table", "option '%s' of %s.%s stays '%s': it can't be changed",
-                     entry->key, self->database, self->table, old ? old : "");
+            leat_log(LEAT_LOG_WARN, "mysql_sync_table", "option '%s' of %s.%s stays as it is (%s): it can't be changed",
+                     entry->key, self->database, self->table, old ? old : "the default");
             continue;
         }
         LEAT_TRY(leat_config_set(&table->schema.options, entry->key, entry->value, error));
@@ -367,19 +367,28 @@ static leat_code alter_options(sync *self, leat_paimon_table *table, leat_error 
     return leat_paimon_schema_store(self->env, table->path, &table->schema, error);
 }
 
+static leat_code needs_key(leat_error *error)
+{
+    leat_code code =
+        leat_fail(error, LEAT_UNSUPPORTED, "a Paimon table without primary key can't follow updates and deletes");
+    leat_fail_hint(error, "say the key with --primary_keys");
+    return code;
+}
+
 static leat_code open_target(sync *self, leat_paimon_table *out, leat_error *error)
 {
     leat_error missing = {0};
     leat_code code =
         leat_paimon_get_table(self->env, self->warehouse, self->database, self->table, self->arena, out, &missing);
     if (code == LEAT_NOT_FOUND) {
+        if (self->primary_keys_count == 0) return needs_key(error);
         LEAT_TRY(create_table(self, error));
         code = leat_paimon_get_table(self->env, self->warehouse, self->database, self->table, self->arena, out, error);
     } else if (code != LEAT_OK && error) {
         *error = missing;
     }
     if (code != LEAT_OK) return code;
-    code = check_table(self, &out->schema, error);
+    code = out->schema.primary_keys_count ? check_table(self, &out->schema, error) : needs_key(error);
     if (code == LEAT_OK) code = alter_options(self, out, error);
     if (code != LEAT_OK) leat_paimon_table_done(out);
     return code;
@@ -412,7 +421,6 @@ static leat_code plan_job(sync *self, const leat_paimon_table *target, const lea
     source.is_bounded = self->cdc.startup == LEAT_CDC_SNAPSHOT;
     leat_cdc_config_write(&self->cdc, &source.source.config);
     leat_sink_request request = {.changes = LEAT_CHANGES_ALL};
-    if (schema->primary_keys_count == 0) request.changes = LEAT_CHANGES_INSERT;
     leat_sink_plan sink = {0};
     leat_code code = leat_bytes_check(&source.source.config, error);
     if (code == LEAT_OK) code = leat_paimon_connector.plan_sink(&context, &table, &request, &sink, error);
@@ -422,7 +430,7 @@ static leat_code plan_job(sync *self, const leat_paimon_table *target, const lea
                       : leat_arena_format(self->arena, "MySQL-Paimon Table Sync: %s.%s", self->database, self->table);
     if (code == LEAT_OK && !self->job_name) code = leat_fail_no_memory(error);
     leat_graph_parts parts = {
-        .name = name, .config = config, .source = &source, .sink = &sink, .uid_prefix = "mysql-sync"};
+        .name = self->job_name, .config = config, .source = &source, .sink = &sink, .uid_prefix = "mysql-sync"};
     if (code == LEAT_OK) code = leat_graph_build(&context, &parts, graph, error);
     leat_bytes_done(&source.source.config);
     for (int32_t s = 0; s < sink.stages_count; s++) {
