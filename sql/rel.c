@@ -50,25 +50,47 @@ static bool may_merge(const leat_rel *below, const leat_expr **exprs, int32_t co
     return true;
 }
 
+/* A row of constants: SELECT without FROM. */
+static leat_code constant_row(leat_plan *plan, const leat_expr **exprs, const leat_field *names, int32_t count,
+                              leat_rel **out)
+{
+    leat_rel *rel = leat_rel_new(plan, LEAT_REL_VALUES, NULL);
+    leat_field *fields = leat_arena_take(plan->arena, (size_t)(count + 1) * sizeof *fields);
+    if (!rel || !fields) return leat_fail_no_memory(plan->error);
+    for (int32_t i = 0; i < count; i++)
+        fields[i] = (leat_field){names[i].name, exprs[i]->type};
+    rel->exprs = exprs;
+    rel->rows_count = 1;
+    rel->schema = (leat_schema){count, fields};
+    *out = rel;
+    return LEAT_OK;
+}
+
 leat_code leat_rel_project(leat_plan *plan, leat_rel *input, const leat_expr **exprs, const leat_field *fields,
                            int32_t count, leat_rel **out)
 {
     const leat_expr **merged = exprs;
-    if (input->kind == LEAT_REL_PROJECT && may_merge(input, exprs, count)) {
+    bool is_constant = input->kind == LEAT_REL_VALUES && input->rows_count == 1;
+    if ((input->kind == LEAT_REL_PROJECT || is_constant) && may_merge(input, exprs, count)) {
         merged = leat_arena_take(plan->arena, (size_t)(count + 1) * sizeof *merged);
         if (!merged) return leat_fail_no_memory(plan->error);
         for (int32_t i = 0; i < count; i++) {
             merged[i] = leat_expr_substitute(plan, exprs[i], input->exprs);
             if (!merged[i]) return leat_fail_no_memory(plan->error);
         }
+        if (is_constant) return constant_row(plan, merged, fields, count, out);
         input = input->inputs[0];
     }
+    bool is_same = input->schema.fields_count == count; /* only other names, if any: not a node */
+    for (int32_t i = 0; i < count && is_same; i++)
+        is_same = merged[i]->kind == LEAT_EXPR_COLUMN && merged[i]->column == i;
     leat_rel *rel = leat_rel_new(plan, LEAT_REL_PROJECT, input);
+    if (rel && is_same) *rel = *input;
     leat_field *copy = leat_arena_take(plan->arena, (size_t)(count + 1) * sizeof *copy);
     if (!rel || !copy) return leat_fail_no_memory(plan->error);
     for (int32_t i = 0; i < count; i++)
-        copy[i] = (leat_field){fields[i].name, exprs[i]->type};
-    rel->exprs = merged;
+        copy[i] = (leat_field){fields[i].name, is_same ? input->schema.fields[i].type : exprs[i]->type};
+    if (!is_same) rel->exprs = merged;
     rel->schema = (leat_schema){count, copy};
     *out = rel;
     return LEAT_OK;

@@ -203,13 +203,32 @@ static leat_code prune_union(leat_plan *plan, leat_rel *rel, bool *needed, int32
     return keep_fields(plan, rel, map, kept);
 }
 
+/* A projection that gives its input's columns as they are is left out; its names stay. */
+static leat_code drop_identity(leat_plan *plan, leat_rel *rel, leat_rel **out)
+{
+    leat_rel *input = rel->inputs[0];
+    bool is_same = input->schema.fields_count == rel->schema.fields_count;
+    for (int32_t i = 0; i < rel->schema.fields_count && is_same; i++)
+        is_same = rel->exprs[i]->kind == LEAT_EXPR_COLUMN && rel->exprs[i]->column == i;
+    if (!is_same) return LEAT_OK;
+    leat_field *fields = take(plan, rel->schema.fields_count, sizeof *fields);
+    leat_rel *named = take(plan, 0, sizeof *named);
+    if (!fields || !named) return leat_fail_no_memory(plan->error);
+    for (int32_t i = 0; i < rel->schema.fields_count; i++)
+        fields[i] = (leat_field){rel->schema.fields[i].name, input->schema.fields[i].type};
+    *named = *input;
+    named->schema.fields = fields;
+    *out = named;
+    return LEAT_OK;
+}
+
 static leat_code prune(leat_plan *plan, leat_rel *rel, bool *needed, leat_rel **out, int32_t *map)
 {
     *out = rel;
     switch (rel->kind) {
     case LEAT_REL_SCAN: return prune_scan(plan, rel, needed, map);
-    case LEAT_REL_VALUES:
-    case LEAT_REL_PROJECT: return prune_exprs(plan, rel, needed, map);
+    case LEAT_REL_VALUES: return prune_exprs(plan, rel, needed, map);
+    case LEAT_REL_PROJECT: LEAT_TRY(prune_exprs(plan, rel, needed, map)); return drop_identity(plan, rel, out);
     case LEAT_REL_FILTER:
     case LEAT_REL_SORT: return prune_through(plan, rel, needed, map);
     case LEAT_REL_AGGREGATE: return prune_aggregate(plan, rel, needed, map);
