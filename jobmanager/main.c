@@ -15,6 +15,7 @@
 #include "connectors/registry.h"
 #include "jobmanager/net.h"
 #include "jobmanager/rest.h"
+#include "jobmanager/sessions.h"
 #include "paimon/registry.h"
 #include "storage/storage.h"
 
@@ -95,10 +96,27 @@ typedef struct process {
     leat_env *env;
     leat_jm_net *net;
     leat_jobmanager manager;
+    leat_sessions *sessions;
     leat_rest rest;
     leat_http *http;
-    char dir[4096];
+    char dir[4096], time_zone[256];
 } process;
+
+/* The machine's time zone by its IANA name: $TZ, else where /etc/localtime points; NULL: UTC. */
+static const char *time_zone(process *self)
+{
+    const char *named = getenv("TZ");
+    if (named && named[0] == ':') named++;
+    if (named && named[0] && named[0] != '/') return named;
+    char target[256];
+    ssize_t length = readlink("/etc/localtime", target, sizeof target - 1);
+    if (length <= 0) return NULL;
+    target[length] = '\0';
+    const char *folder = strstr(target, "zoneinfo/");
+    if (!folder) return NULL;
+    snprintf(self->time_zone, sizeof self->time_zone, "%s", folder + strlen("zoneinfo/"));
+    return self->time_zone;
+}
 
 enum { IO_THREADS = 8, IO_QUEUE_MAX = 1 << 16 };
 
@@ -122,7 +140,12 @@ static leat_code start(process *self, const arguments *given, leat_error *error)
                                       .transport = leat_jm_net_transport(self->net),
                                       .cluster_dir = self->dir};
     LEAT_TRY(leat_jobmanager_init(&self->manager, error));
-    self->rest = (leat_rest){.manager = &self->manager};
+    leat_sessions_options sessions = {.manager = &self->manager, .time_zone = time_zone(self)};
+    LEAT_TRY(leat_sessions_new(&sessions, &self->sessions, error));
+    self->rest = (leat_rest){.manager = &self->manager,
+                             .sessions = self->sessions,
+                             .more_routes = leat_sessions_routes,
+                             .tick = leat_sessions_tick};
     leat_http_options http = {.address = leat_config_string(&given->config, LEAT_OPTION_REST_ADDRESS),
                               .port = (int)leat_config_int(&given->config, LEAT_OPTION_REST_PORT),
                               .handle = leat_rest_handle,
@@ -202,6 +225,7 @@ int main(int argc, char **argv)
         _exit(1);
     }
     leat_http_stop(self.http);
+    leat_sessions_free(self.sessions);
     if (given.removes_dir) (void)nftw(self.dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     if (jobs_run(&self.manager)) _exit(0); /* their I/O may take long, and nothing of it is worth waiting for */
     leat_env_system_free(self.env);
