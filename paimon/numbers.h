@@ -1,6 +1,8 @@
 /* Numbered files: schema-N, snapshot-N. Internal to paimon/. */
 #pragma once
 
+#include <stddef.h>
+
 #include "common/env.h"
 
 typedef struct leat_paimon_range {
