@@ -313,9 +313,12 @@ leat_code leat_arrow_import_batch(const leat_schema *columns, struct ArrowArray 
     atomic_init(&owner->references, 1);
     owner->array = *array;
     array->release = NULL;
-    LEAT_ASSERT(owner->array.n_children == columns->fields_count && owner->array.length <= LEAT_BATCH_ROWS_MAX);
+    LEAT_ASSERT(owner->array.n_children == columns->fields_count);
     batch->rows = batch->selected = (int32_t)owner->array.length;
     leat_code code = LEAT_OK;
+    if (owner->array.length > LEAT_BATCH_ROWS_MAX) {
+        code = leat_fail(error, LEAT_CORRUPT, "a batch of %lld rows", (long long)owner->array.length);
+    }
     for (int32_t i = 0; code == LEAT_OK && i < columns->fields_count; i++) {
         const struct ArrowSchema *schema = array_schema->children[i];
         batch->columns[i].layout = leat_type_layout(&columns->fields[i].type);

@@ -3,6 +3,7 @@
 
 #include <arrow/memory_pool.h>
 #include <arrow/status.h>
+#include <parquet/exception.h>
 
 #include <cstdio>
 #include <exception>
@@ -52,6 +53,8 @@ template <typename Function> int guarded(leat_parquet_failure *failure, Function
         return status.ok() ? LEAT_OK : fail(failure, status);
     } catch (const std::bad_alloc &) {
         return fail(failure, LEAT_NO_MEMORY, "no memory");
+    } catch (const parquet::ParquetStatusException &exception) {
+        return fail(failure, exception.status());
     } catch (const std::exception &exception) {
         return fail(failure, LEAT_CORRUPT, exception.what());
     }

@@ -5,6 +5,7 @@
 
 #include "columnar/batch.h"
 #include "common/memory.h"
+#include "formats/arrow_columns.h"
 #include "formats/datafile.h"
 
 static uint64_t random_state;
@@ -373,6 +374,45 @@ static void damaged_files_are_errors(void **state)
     leat_batch_free(batch);
 }
 
+/* Out to the Arrow C data interface and back, without the module: Arrow itself does not survive every failed
+ * allocation. */
+static leat_code out_and_in(const leat_batch *batch, leat_batch **out, leat_error *error)
+{
+    struct ArrowSchema schema;
+    struct ArrowArray array;
+    leat_code code = leat_arrow_export_schema(&all_schema, &schema, error);
+    if (code != LEAT_OK) return code;
+    code = leat_arrow_export_batch(&all_schema, batch, &array, error);
+    if (code == LEAT_OK) code = leat_arrow_import_batch(&all_schema, &array, &schema, out, error);
+    schema.release(&schema);
+    return code;
+}
+
+static void every_allocation_of_a_conversion_may_fail(void **state)
+{
+    (void)state;
+    leat_batch *batch = random_batch(300, 20, false);
+    leat_code code = LEAT_NO_MEMORY;
+    int64_t n = 1;
+    for (; code != LEAT_OK && n < 5000; n++) {
+        leat_error error = {0};
+        leat_batch *got = NULL;
+        leat_memory_fail_nth(n);
+        code = out_and_in(batch, &got, &error);
+        leat_memory_fail_nth(0);
+        if (code != LEAT_OK) assert_int_equal(code, LEAT_NO_MEMORY);
+        for (int32_t row = 0; got && row < got->rows; row++) {
+            for (int32_t c = 0; c < FIELDS; c++) {
+                assert_value_equal(&batch->columns[c], row, &got->columns[c], row, all_fields[c].name);
+            }
+        }
+        leat_batch_free(got);
+    }
+    assert_int_equal(code, LEAT_OK);
+    assert_true(n > 50);
+    leat_batch_free(batch);
+}
+
 int main(void)
 {
     random_state = 42;
@@ -383,6 +423,7 @@ int main(void)
         cmocka_unit_test(statistics_are_those_of_the_selected_rows),
         cmocka_unit_test(a_column_that_is_not_there_is_named),
         cmocka_unit_test(damaged_files_are_errors),
+        cmocka_unit_test(every_allocation_of_a_conversion_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
