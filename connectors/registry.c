@@ -10,7 +10,6 @@
 #include "connectors/mysql/cdc.h"
 #include "connectors/print/print.h"
 #include "paimon/connector.h"
-#include "paimon/registry.h"
 
 /* Sorted by identifier. */
 static const leat_connector *const connectors[] = {
@@ -38,7 +37,6 @@ const char *const *leat_connectors_list(void)
 
 void leat_connectors_register(leat_registry *registry)
 {
-    leat_paimon_register(registry);
     leat_registry_add_operator(registry, &leat_datagen_factory);
     leat_registry_add_operator(registry, &leat_blackhole_factory);
     leat_registry_add_operator(registry, &leat_faker_factory);
