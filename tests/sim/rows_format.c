@@ -123,7 +123,7 @@ static leat_code rows_give(leat_datafile_reader *base, uint64_t offset, leat_buf
 static size_t rows_needed(leat_datafile_reader *base, leat_datafile_range *ranges, size_t ranges_max)
 {
     reader *self = (reader *)base;
-    if (ranges_max == 0) return 0;
+    if (ranges_max == 0 || self->file) return 0; /* one piece, and it is there */
     ranges[0] = (leat_datafile_range){0, self->file_size};
     return 1;
 }

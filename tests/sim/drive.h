@@ -1,0 +1,26 @@
+/* What every simulation does: draw knobs from the seed, start a cluster, submit a job, let the weather rage, look at
+ * the result after each commit, heal, and ask for progress.
+ *
+ *   PROGRAM [--seeds N] [--first S] [--verbose]
+ *
+ * A seed counts only with at least 3 completed checkpoints and a failure after the first (a kill or a broken
+ * connection). Exits 1 on the first broken seed, which it prints with the command that replays it. */
+#pragma once
+
+#include "common/bytes.h"
+#include "tests/sim/world.h"
+
+typedef struct sim_drive sim_drive;
+
+typedef struct sim_scenario {
+    const char *name;
+    size_t plan_bytes;
+    /* Draws the job's plan; returns the rows of a bounded job, -1 of an endless one. */
+    int64_t (*draw)(sim_world *dice, void *plan);
+    void (*add_kinds)(leat_registry *registry);
+    leat_code (*make_graph)(sim_world *world, const void *plan, leat_bytes *out, leat_error *error);
+    /* Looks at what is committed; *rows: how many rows of the source it holds. */
+    void (*check)(sim_world *world, const void *plan, int64_t *rows);
+} sim_scenario;
+
+int sim_main(int argc, char **argv, const sim_scenario *scenario);

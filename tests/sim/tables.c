@@ -1,0 +1,360 @@
+#include "tests/sim/tables.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/memory.h"
+#include "connectors/datagen/datagen.h"
+#include "paimon/catalog.h"
+#include "paimon/connector.h"
+#include "paimon/file_reader.h"
+#include "paimon/merge_read.h"
+#include "paimon/path.h"
+#include "paimon/registry.h"
+#include "paimon/scan.h"
+#include "paimon/schema.h"
+#include "tests/sim/rows_format.h"
+
+enum { ARENA_BYTES_MAX = 256 << 20, NUMBERS_MAX = 1 << 20, ROWS_PER_BATCH = 8192 };
+static const char warehouse[] = "mem:/house";
+static const char table_path[] = "mem:/house/default.db/t";
+
+void sim_tables_register(leat_registry *registry)
+{
+    sim_rows_format_add();
+    leat_registry_add_operator(registry, &leat_datagen_factory);
+    leat_paimon_register(registry);
+}
+
+/* An environment that sees the objects themselves: no delays, no failures. */
+static sim_process looker(sim_world *world)
+{
+    sim_process process = world->jm;
+    process.env.storage = world->objects;
+    return process;
+}
+
+static void set(leat_config *options, const char *key, const char *value)
+{
+    leat_code code = leat_config_set(options, key, value, NULL);
+    LEAT_ASSERT(code == LEAT_OK);
+}
+
+static void fill_options(const sim_table *table, leat_config *options)
+{
+    char text[16];
+    snprintf(text, sizeof text, "%d", table->kind == SIM_TABLE_AGGREGATION_FIXED ? table->buckets : -1);
+    set(options, "bucket", text);
+    if (table->kind == SIM_TABLE_APPEND) return;
+    set(options, "merge-engine", "aggregation");
+    set(options, "fields.n.aggregate-function", "sum");
+    set(options, "fields.one.aggregate-function", "sum");
+    set(options, "num-sorted-run.compaction-trigger", "3");
+    set(options, "write-buffer-size", "64 kb");
+    if (table->kind == SIM_TABLE_AGGREGATION_DYNAMIC) set(options, "dynamic-bucket.target-row-num", "7");
+    if (!table->has_changelog) return;
+    set(options, "changelog-producer", "full-compaction");
+    set(options, "full-compaction.delta-commits", "2");
+}
+
+static leat_code create_table(leat_env *env, const sim_table *table, leat_error *error)
+{
+    bool has_key = table->kind != SIM_TABLE_APPEND;
+    leat_config options = {0};
+    fill_options(table, &options);
+    leat_paimon_new_column columns[3] = {{.name = "k", .type = leat_type_make(LEAT_TYPE_INT, !has_key)},
+                                         {.name = "n", .type = leat_type_make(LEAT_TYPE_BIGINT, true)},
+                                         {.name = "one", .type = leat_type_make(LEAT_TYPE_BIGINT, true)}};
+    const char *primary_keys[] = {"k"};
+    leat_paimon_new_table made = {.database = "default",
+                                  .name = "t",
+                                  .columns = columns,
+                                  .columns_count = 3,
+                                  .primary_keys = primary_keys,
+                                  .primary_keys_count = has_key,
+                                  .options = &options};
+    leat_code code = leat_paimon_create_database(env, warehouse, "default", error);
+    if (code == LEAT_OK) code = leat_paimon_create_table(env, warehouse, &made, error);
+    leat_config_done(&options);
+    return code;
+}
+
+/* --- the graph: a source, then a vertex a stage --- */
+
+typedef struct draft {
+    Leat__Pb__Operator operators[16], *chains[16][4];
+    Leat__Pb__Vertex vertices[8], *all_vertices[8];
+    Leat__Pb__Edge edges[8], *all_edges[8];
+    leat_bytes schemas[8];
+    int operators_count, vertices_count;
+} draft;
+
+static void fill_operator(Leat__Pb__Operator *operator, const leat_plan_operator * from, const char *uid)
+{
+    leat__pb__operator__init(operator);
+    operator->type =(char *)(uintptr_t) from->type;
+    operator->uid =(char *)(uintptr_t) uid;
+    operator->name = operator->description =(char *)(uintptr_t) from->name;
+    operator->config =(ProtobufCBinaryData){from->config.size, from->config.data};
+}
+
+static void add_vertex(draft *graph, leat_arena *arena, const leat_plan_operator *operators, int count,
+                       int32_t parallelism)
+{
+    Leat__Pb__Vertex *vertex = &graph->vertices[graph->vertices_count];
+    leat__pb__vertex__init(vertex);
+    for (int i = 0; i < count; i++) {
+        Leat__Pb__Operator *operator= & graph->operators[graph->operators_count++];
+        fill_operator(operator, & operators[i],
+                      leat_arena_format(arena, "%d-%s", graph->operators_count, operators[i].type));
+        graph->chains[graph->vertices_count][i] = operator;
+    }
+    vertex->name = (char *)(uintptr_t)operators[0].name;
+    vertex->operators = graph->chains[graph->vertices_count];
+    vertex->n_operators = (size_t)count;
+    vertex->parallelism = (uint32_t)parallelism;
+    graph->all_vertices[graph->vertices_count] = vertex;
+    graph->vertices_count++;
+}
+
+static void add_stage(draft *graph, leat_arena *arena, const leat_sink_stage *stage, int32_t parallelism)
+{
+    int at = graph->vertices_count;
+    int32_t before = (int32_t)graph->vertices[at - 1].parallelism;
+    add_vertex(graph, arena, stage->operators, stage->operators_count,
+               stage->parallelism > 0 ? stage->parallelism : parallelism);
+    Leat__Pb__Edge *edge = &graph->edges[at - 1];
+    leat__pb__edge__init(edge);
+    leat_schema_write(&stage->input, &graph->schemas[at]);
+    edge->source = (uint32_t)at - 1;
+    edge->target = (uint32_t)at;
+    edge->exchange = stage->exchange;
+    bool is_equal = before == (int32_t)graph->vertices[at].parallelism;
+    if (edge->exchange == LEAT__PB__EXCHANGE__FORWARD && !is_equal) edge->exchange = LEAT__PB__EXCHANGE__REBALANCE;
+    edge->key_columns = (uint32_t *)(uintptr_t)stage->key_columns;
+    edge->n_key_columns = stage->key_columns_count;
+    edge->schema = (ProtobufCBinaryData){graph->schemas[at].size, graph->schemas[at].data};
+    graph->all_edges[at - 1] = edge;
+    if (!stage->committer) return;
+    graph->vertices[at].committer = (char *)(uintptr_t)stage->committer;
+    graph->vertices[at].has_committer_config = true;
+    graph->vertices[at].committer_config =
+        (ProtobufCBinaryData){stage->committer_config.size, stage->committer_config.data};
+}
+
+static leat_code plan_sink(leat_env *env, const sim_table *table, leat_arena *arena, leat_config *session,
+                           leat_schema schema, leat_sink_plan *out, leat_error *error)
+{
+    leat_config options = {0};
+    set(&options, "path", table_path);
+    static const int32_t key[] = {0};
+    leat_table target = {.catalog = "house",
+                         .database = "default",
+                         .name = "t",
+                         .schema = schema,
+                         .primary_key = key,
+                         .primary_key_count = table->kind != SIM_TABLE_APPEND,
+                         .options = &options};
+    leat_plan_context context = {
+        .arena = arena, .env = env, .session = session, .parallelism = table->sink_parallelism};
+    leat_sink_request request = {.changes = LEAT_CHANGES_INSERT};
+    leat_code code = leat_paimon_connector.plan_sink(&context, &target, &request, out, error);
+    leat_config_done(&options);
+    return code;
+}
+
+static void write_source(const sim_table *table, const leat_schema *schema, leat_bytes *out)
+{
+    leat_datagen_field generators[3];
+    for (int i = 0; i < 3; i++)
+        generators[i] = leat_datagen_field_default(&schema->fields[i].type);
+    generators[0].min = 1;
+    generators[0].max = table->keys;
+    generators[1].kind = LEAT_DATAGEN_SEQUENCE;
+    generators[1].min = 0;
+    generators[1].max = NUMBERS_MAX - 1;
+    generators[2].min = generators[2].max = 1;
+    leat_datagen_config config = {*schema, generators, table->rows_per_second, table->rows_count};
+    leat_datagen_config_write(&config, out);
+}
+
+static leat_code pack(draft *graph, leat_bytes *out, leat_error *error)
+{
+    Leat__Pb__JobGraph message = LEAT__PB__JOB_GRAPH__INIT;
+    message.version = 1;
+    message.name = "tables";
+    message.vertices = graph->all_vertices;
+    message.n_vertices = (size_t)graph->vertices_count;
+    message.edges = graph->all_edges;
+    message.n_edges = (size_t)graph->vertices_count - 1;
+    uint8_t *room = leat_bytes_extend(out, leat__pb__job_graph__get_packed_size(&message));
+    if (room) leat__pb__job_graph__pack(&message, room);
+    return leat_bytes_check(out, error);
+}
+
+leat_code sim_table_graph(sim_world *world, const sim_table *table, leat_bytes *out, leat_error *error)
+{
+    sim_process process = looker(world);
+    leat_field fields[3] = {{"k", leat_type_make(LEAT_TYPE_INT, table->kind == SIM_TABLE_APPEND)},
+                            {"n", leat_type_make(LEAT_TYPE_BIGINT, true)},
+                            {"one", leat_type_make(LEAT_TYPE_BIGINT, true)}};
+    leat_schema schema = {3, fields};
+    leat_arena arena;
+    leat_arena_init(&arena, ARENA_BYTES_MAX);
+    draft *graph = leat_calloc(1, sizeof *graph);
+    leat_sink_plan *sink = leat_calloc(1, sizeof *sink);
+    LEAT_ASSERT(graph && sink);
+    leat_plan_operator source = {.type = "datagen", .name = "source"};
+    leat_code code = create_table(&process.env, table, error);
+    if (code == LEAT_OK) code = plan_sink(&process.env, table, &arena, &world->config, schema, sink, error);
+    if (code == LEAT_OK) {
+        write_source(table, &schema, &source.config);
+        add_vertex(graph, &arena, &source, 1, 1);
+        graph->vertices[0].is_source = true;
+        for (int32_t i = 0; i < sink->stages_count; i++)
+            add_stage(graph, &arena, &sink->stages[i], table->sink_parallelism);
+        code = pack(graph, out, error);
+    }
+    leat_bytes_done(&source.config);
+    for (int32_t i = 0; i < sink->stages_count; i++) {
+        for (int32_t o = 0; o < sink->stages[i].operators_count; o++)
+            leat_bytes_done(&sink->stages[i].operators[o].config);
+        leat_bytes_done(&sink->stages[i].committer_config);
+    }
+    for (int i = 0; i < 8; i++)
+        leat_bytes_done(&graph->schemas[i]);
+    leat_free(sink);
+    leat_free(graph);
+    leat_arena_done(&arena);
+    return code;
+}
+
+/* --- the reader --- */
+
+typedef struct tally {
+    uint8_t *numbers, *keys; /* a bit each */
+    int64_t rows, n_sum, one_sum, n_max;
+} tally;
+
+static void count_batch(sim_world *world, const sim_table *table, const leat_batch *batch, tally *into)
+{
+    const int32_t *keys = batch->columns[0].values;
+    const int64_t *numbers = batch->columns[1].values, *ones = batch->columns[2].values;
+    for (int32_t i = 0; i < batch->selected; i++) {
+        int32_t row = leat_batch_row(batch, i);
+        into->rows++;
+        into->n_sum += numbers[row];
+        into->one_sum += ones[row];
+        if (numbers[row] > into->n_max) into->n_max = numbers[row];
+        bool is_append = table->kind == SIM_TABLE_APPEND;
+        int32_t bit = is_append ? (int32_t)numbers[row] : keys[row];
+        uint8_t *seen = is_append ? into->numbers : into->keys;
+        SIM_REQUIRE(world, !leat_bit_get(seen, bit), "%s %d is there twice", is_append ? "number" : "key", bit);
+        leat_bit_set(seen, bit);
+    }
+}
+
+static void require_ok(sim_world *world, leat_code code, const leat_error *error)
+{
+    SIM_REQUIRE(world, code == LEAT_OK, "%s", error->text);
+}
+
+static void read_append(sim_world *world, const sim_table *table, leat_env *env, const leat_paimon_split *split,
+                        const leat_schema *schema, const char *bucket, tally *into)
+{
+    for (size_t i = 0; i < split->files.count; i++) {
+        leat_error error = {0};
+        char *path = leat_format("%s/%s", bucket, split->files.files[i].name);
+        leat_paimon_file_reader_options options = {
+            .path = path, .size_bytes = (uint64_t)split->files.files[i].size_bytes, .columns = schema, .env = env};
+        leat_paimon_file_reader *reader = NULL;
+        leat_code code = leat_paimon_file_reader_new(&options, &reader, &error);
+        leat_paimon_read_status status = LEAT_PAIMON_READ_WAIT;
+        while (code == LEAT_OK && status != LEAT_PAIMON_READ_END) {
+            leat_batch *batch = NULL;
+            code = leat_paimon_file_reader_step(reader, ROWS_PER_BATCH, &status, &batch, &error);
+            if (code == LEAT_OK && status == LEAT_PAIMON_READ_BATCH) count_batch(world, table, batch, into);
+            leat_batch_free(batch);
+        }
+        require_ok(world, code, &error);
+        leat_paimon_file_reader_free(reader);
+        leat_free(path);
+    }
+}
+
+static void read_merged(sim_world *world, const sim_table *table, leat_env *env, const leat_paimon_table *opened,
+                        const leat_paimon_split *split, const char *bucket, tally *into)
+{
+    static const int32_t columns[] = {0, 1, 2};
+    leat_merge_read_options options = {.table = opened,
+                                       .bucket_path = bucket,
+                                       .files = split->files.files,
+                                       .files_count = split->files.count,
+                                       .columns = columns,
+                                       .columns_count = 3,
+                                       .env = env};
+    leat_merge_reader *reader = NULL;
+    leat_error error = {0};
+    leat_code code = leat_merge_reader_new(&options, &reader, &error);
+    leat_merge_read_status status = LEAT_MERGE_READ_AGAIN;
+    while (code == LEAT_OK && status != LEAT_MERGE_READ_END) {
+        leat_batch *batch = NULL;
+        code = leat_merge_reader_step(reader, &status, &batch, &error);
+        if (code == LEAT_OK && status == LEAT_MERGE_READ_BATCH) count_batch(world, table, batch, into);
+        leat_batch_free(batch);
+    }
+    require_ok(world, code, &error);
+    leat_merge_reader_free(reader);
+}
+
+static void read_table(sim_world *world, const sim_table *table, leat_env *env, leat_arena *arena, tally *into)
+{
+    leat_paimon_table opened = {0};
+    leat_paimon_snapshot snapshot = {0};
+    leat_paimon_splits splits = {0};
+    leat_error error = {0};
+    bool has_snapshot = false;
+    leat_code code = leat_paimon_open_table(env, table_path, NULL, arena, &opened, &error);
+    int64_t latest = -1;
+    if (code == LEAT_OK) code = leat_paimon_snapshot_latest_id(env, table_path, &latest, &error);
+    has_snapshot = code == LEAT_OK && latest > 0;
+    if (has_snapshot) code = leat_paimon_snapshot_load(env, table_path, latest, arena, &snapshot, &error);
+    leat_paimon_scan scan = {.bucket = -1, .is_one_split_a_bucket = true};
+    if (has_snapshot && code == LEAT_OK)
+        code = leat_paimon_plan_snapshot(env, &opened, &snapshot, &scan, arena, &splits, &error);
+    require_ok(world, code, &error);
+    leat_field fields[3] = {{"k", leat_type_make(LEAT_TYPE_INT, true)},
+                            {"n", leat_type_make(LEAT_TYPE_BIGINT, true)},
+                            {"one", leat_type_make(LEAT_TYPE_BIGINT, true)}};
+    leat_schema schema = {3, fields};
+    for (size_t i = 0; i < splits.count && !world->failure[0]; i++) {
+        char *bucket = leat_format("%s/bucket-%d", table_path, splits.items[i].bucket);
+        if (table->kind == SIM_TABLE_APPEND)
+            read_append(world, table, env, &splits.items[i], &schema, bucket, into);
+        else
+            read_merged(world, table, env, &opened, &splits.items[i], bucket, into);
+        leat_free(bucket);
+    }
+    leat_paimon_table_done(&opened);
+}
+
+void sim_table_check(sim_world *world, const sim_table *table, int64_t *rows)
+{
+    sim_process process = looker(world);
+    leat_arena arena;
+    leat_arena_init(&arena, ARENA_BYTES_MAX);
+    tally table_now = {.numbers = leat_calloc(1, NUMBERS_MAX / 8), .keys = leat_calloc(1, 8192), .n_max = -1};
+    LEAT_ASSERT(table_now.numbers && table_now.keys);
+    read_table(world, table, &process.env, &arena, &table_now);
+    int64_t m = table_now.one_sum;
+    SIM_REQUIRE(world, table_now.n_sum == m * (m - 1) / 2,
+                "%" PRId64 " rows were counted, their numbers sum to %" PRId64, m, table_now.n_sum);
+    if (table->kind == SIM_TABLE_APPEND) {
+        SIM_REQUIRE(world, table_now.n_max == m - 1, "%" PRId64 " rows, greatest number %" PRId64, m, table_now.n_max);
+    }
+    *rows = m;
+    leat_free(table_now.numbers);
+    leat_free(table_now.keys);
+    leat_arena_done(&arena);
+}

@@ -1,0 +1,32 @@
+/* Paimon tables in the simulated world: datagen (k INT random, n BIGINT sequence, one BIGINT = 1) into an append table,
+ * a deduplicating or an aggregating primary-key table, written by the production operators and committer over simulated
+ * storage, with a small row format in the place of Parquet.
+ *
+ * What a reader may see after any commit: the numbers 0 … m − 1 of the one source subtask, each once:
+ *   append       every row is there
+ *   aggregation  the sum of `one` is m, the sum of n is m (m − 1) / 2, one row a key */
+#pragma once
+
+#include "common/bytes.h"
+#include "tests/sim/world.h"
+
+typedef enum sim_table_kind {
+    SIM_TABLE_APPEND,
+    SIM_TABLE_AGGREGATION_DYNAMIC,
+    SIM_TABLE_AGGREGATION_FIXED,
+    SIM_TABLE_KINDS
+} sim_table_kind;
+
+typedef struct sim_table {
+    sim_table_kind kind;
+    int32_t keys, sink_parallelism;
+    int64_t rows_per_second, rows_count; /* -1: endless */
+    bool has_changelog;                  /* changelog-producer = full-compaction, every second commit */
+    int32_t buckets;                     /* of the fixed kind */
+} sim_table;
+
+void sim_tables_register(leat_registry *registry);
+/* Creates the table and plans the job. */
+LEAT_CHECKED leat_code sim_table_graph(sim_world *world, const sim_table *table, leat_bytes *out, leat_error *error);
+/* Reads the newest snapshot and checks it. *rows: m. */
+void sim_table_check(sim_world *world, const sim_table *table, int64_t *rows);
