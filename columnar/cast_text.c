@@ -84,10 +84,10 @@ static leat_code parse_rows(leat_kernel_call *call, bool is_try, leat_error *err
         bool is_ok;
         if (call->type->kind == LEAT_TYPE_DECIMAL) {
             leat_text number = trimmed(text);
-            leat_parse parse = leat_decimal_parse(number.data, number.length, call->type->precision, call->type->scale,
-                                                  (__int128 *)call->values + row);
-            if (parse == LEAT_PARSE_OVERFLOW) leat_call_set_null(call, row);
-            is_ok = parse != LEAT_PARSE_BAD;
+            leat_decimal_result parse = leat_decimal_parse(number.data, number.length, call->type->precision,
+                                                           call->type->scale, (__int128 *)call->values + row);
+            if (parse == LEAT_DECIMAL_OVERFLOW) leat_call_set_null(call, row);
+            is_ok = parse != LEAT_DECIMAL_BAD;
         } else {
             is_ok = parse_value(call, row, text);
         }

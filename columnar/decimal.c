@@ -88,23 +88,34 @@ static bool divide_wide(u256 dividend, u128 divisor, u128 *out)
     return quotient >> 127 == 0;
 }
 
-/* value / 10^power, rounded; power may be beyond 38. */
+/* The whole quotient, cut off. */
+static u256 divide_cut(u256 dividend, u128 divisor)
+{
+    u256 quotient = {dividend.high / divisor, 0};
+    u128 rest = dividend.high % divisor;
+    for (int bit = 127; bit >= 0; bit--) {
+        bool carry = rest >> 127;
+        rest = (rest << 1) | ((dividend.low >> bit) & 1);
+        if (carry || rest >= divisor) {
+            rest -= divisor;
+            quotient.low |= (u128)1 << bit;
+        }
+    }
+    return quotient;
+}
+
+/* value / 10^power, rounded; power may be beyond 38: then in two steps, the first cut off, which a half cannot see. */
 static bool divide_by_power(u256 value, int32_t power, u128 *out)
 {
-    if (power <= 38) return divide_wide(value, (u128)leat_decimal_power(power), out);
     if (power > 76) {
         *out = 0;
         return true;
     }
-    /* Two steps would round twice: cut first, keeping a trace of what was cut off in the last bit. */
-    u128 first = (u128)leat_decimal_power(power - 38), cut;
-    if (value.high >= first) return false;
-    u256 doubled = value;
-    if (!divide_wide(doubled, first, &cut)) return false;
-    u256 back = multiply_wide(cut, first);
-    bool is_rounded_up = back.high > value.high || (back.high == value.high && back.low > value.low);
-    if (is_rounded_up) cut--;
-    return divide_wide((u256){0, cut}, (u128)leat_decimal_power(38), out);
+    if (power > 38) {
+        value = divide_cut(value, (u128)leat_decimal_power(power - 38));
+        power = 38;
+    }
+    return divide_wide(value, (u128)leat_decimal_power(power), out);
 }
 
 bool leat_decimal_rescale(__int128 value, int32_t from_scale, int32_t to_scale, int32_t precision, __int128 *out)
@@ -264,7 +275,7 @@ bool leat_decimal_from_double(double value, int32_t precision, int32_t scale, __
     char text[LEAT_DOUBLE_TEXT_MAX];
     if (!isfinite(value)) return false;
     int32_t length = leat_double_print(value, text);
-    return leat_decimal_parse(text, length, precision, scale, out) == LEAT_PARSE_OK;
+    return leat_decimal_parse(text, length, precision, scale, out) == LEAT_DECIMAL_OK;
 }
 
 int32_t leat_decimal_print(__int128 value, int32_t scale, char out[LEAT_DECIMAL_TEXT_MAX])
@@ -305,7 +316,8 @@ static bool parse_exponent(const char *text, int32_t length, int32_t at, int32_t
 }
 
 /* Digits as a number of at most 38 digits plus how many were dropped; the first dropped one rounds. */
-leat_parse leat_decimal_parse(const char *text, int32_t length, int32_t precision, int32_t scale, __int128 *out)
+leat_decimal_result leat_decimal_parse(const char *text, int32_t length, int32_t precision, int32_t scale,
+                                       __int128 *out)
 {
     int32_t at = 0;
     bool is_negative = length > 0 && text[0] == '-', has_point = false, has_digit = false;
@@ -329,23 +341,23 @@ leat_parse leat_decimal_parse(const char *text, int32_t length, int32_t precisio
                 fraction += has_point;
             }
         } else if ((c == 'e' || c == 'E') && has_digit) {
-            if (!parse_exponent(text, length, at + 1, &exponent)) return LEAT_PARSE_BAD;
+            if (!parse_exponent(text, length, at + 1, &exponent)) return LEAT_DECIMAL_BAD;
             break;
         } else {
-            return LEAT_PARSE_BAD;
+            return LEAT_DECIMAL_BAD;
         }
     }
-    if (!has_digit) return LEAT_PARSE_BAD;
+    if (!has_digit) return LEAT_DECIMAL_BAD;
     if (value == 0) {
         *out = 0;
-        return LEAT_PARSE_OK;
+        return LEAT_DECIMAL_OK;
     }
     int32_t value_scale = fraction - dropped - exponent;
     if (dropped && round_up && value_scale <= scale) value++;
     if (value_scale - scale > 77) {
         *out = 0;
-        return LEAT_PARSE_OK;
+        return LEAT_DECIMAL_OK;
     }
     bool fits = leat_decimal_rescale(with_sign(value, is_negative), value_scale, scale, precision, out);
-    return fits ? LEAT_PARSE_OK : LEAT_PARSE_OVERFLOW;
+    return fits ? LEAT_DECIMAL_OK : LEAT_DECIMAL_OVERFLOW;
 }

@@ -34,10 +34,11 @@ bool leat_decimal_from_double(double value, int32_t precision, int32_t scale, __
 /* "-12.50"; returns the length. */
 int32_t leat_decimal_print(__int128 value, int32_t scale, char out[LEAT_DECIMAL_TEXT_MAX]);
 
-typedef enum leat_parse {
-    LEAT_PARSE_OK,
-    LEAT_PARSE_BAD,      /* not a number */
-    LEAT_PARSE_OVERFLOW, /* beyond the precision */
-} leat_parse;
+typedef enum leat_decimal_result {
+    LEAT_DECIMAL_OK,
+    LEAT_DECIMAL_BAD,      /* not a number */
+    LEAT_DECIMAL_OVERFLOW, /* beyond the precision */
+} leat_decimal_result;
 /* "[+-]digits[.digits][e[+-]digits]" without blanks around. */
-leat_parse leat_decimal_parse(const char *text, int32_t length, int32_t precision, int32_t scale, __int128 *out);
+leat_decimal_result leat_decimal_parse(const char *text, int32_t length, int32_t precision, int32_t scale,
+                                       __int128 *out);

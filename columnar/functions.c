@@ -87,7 +87,7 @@ static bool fits_parameter(char parameter, const leat_type *type)
     if (type->kind == LEAT_TYPE_NULL) return true;
     switch (parameter) {
     case 'T': return leat_type_is_text(type);
-    case 'I':
+    case 'I': return leat_type_is_integer(type);
     case 'L': return leat_type_is_integer(type) || type->kind == LEAT_TYPE_DECIMAL;
     case 'D':
     case 'N': return leat_type_is_numeric(type);
@@ -145,6 +145,16 @@ leat_code leat_function_resolve(const char *name, const leat_type *arguments, in
     return LEAT_OK;
 }
 
+/* A literal, also with a minus before it. */
+static bool constant_digits(const leat_expr *expr, int64_t *out)
+{
+    bool is_negated = expr->kind == LEAT_EXPR_CALL && strcmp(expr->function, "NEGATE") == 0;
+    const leat_expr *literal = is_negated ? expr->arguments[0] : expr;
+    if (literal->kind != LEAT_EXPR_LITERAL || !leat_type_is_integer(&literal->type)) return false;
+    *out = literal->value.is_null ? 0 : is_negated ? -literal->value.i64 : literal->value.i64;
+    return true;
+}
+
 leat_code leat_function_resolve_exprs(const char *name, const leat_expr *const *arguments, int32_t count,
                                       leat_function_match *out, leat_error *error)
 {
@@ -156,8 +166,8 @@ leat_code leat_function_resolve_exprs(const char *name, const leat_expr *const *
         types[i] = arguments[i]->type;
     LEAT_TRY(leat_function_resolve(name, types, count, out, error));
     bool has_digits = count == 2 && (strcmp(out->id, "ROUND") == 0 || strcmp(out->id, "TRUNCATE") == 0);
-    if (!has_digits || types[0].kind != LEAT_TYPE_DECIMAL || arguments[1]->kind != LEAT_EXPR_LITERAL) return LEAT_OK;
-    int64_t digits = arguments[1]->value.is_null ? 0 : arguments[1]->value.i64;
+    int64_t digits;
+    if (!has_digits || types[0].kind != LEAT_TYPE_DECIMAL || !constant_digits(arguments[1], &digits)) return LEAT_OK;
     if (digits >= types[0].scale) return LEAT_OK;
     int32_t scale = digits > 0 ? (int32_t)digits : 0;
     int32_t precision = types[0].precision - types[0].scale + 1 + scale;

@@ -232,11 +232,11 @@ static bool merge(leat_type *into, const leat_type *type)
         return merge_strings(into, type, LEAT_TYPE_BINARY, LEAT_TYPE_VARBINARY);
     }
     if (is_stamp(into) && is_stamp(type)) {
-        if (type->kind == LEAT_TYPE_TIMESTAMP_LTZ) into->kind = type->kind;
         into->precision = max32(into->precision, type->precision);
         return true;
     }
-    bool is_day = (into->kind == LEAT_TYPE_DATE && is_stamp(type)) || (is_stamp(into) && type->kind == LEAT_TYPE_DATE);
+    bool is_day = (into->kind == LEAT_TYPE_DATE && type->kind == LEAT_TYPE_TIMESTAMP) ||
+                  (into->kind == LEAT_TYPE_TIMESTAMP && type->kind == LEAT_TYPE_DATE);
     if (is_day) {
         if (is_stamp(type)) *into = *type;
         return true;
@@ -324,11 +324,19 @@ leat_code leat_rule_compare(const leat_function *self, const leat_type *argument
                             leat_function_match *out, leat_error *error)
 {
     const leat_type *left = &arguments[0], *right = &arguments[1];
-    bool is_equality = strcmp(self->name, "=") == 0 || strcmp(self->name, "<>") == 0;
+    bool is_equality = strcmp(self->name, "=") == 0 || strcmp(self->name, "<>") == 0 || self->name[0] == 'I';
     bool is_mixed = (leat_type_is_text(left) && leat_type_is_numeric(right)) ||
                     (leat_type_is_numeric(left) && leat_type_is_text(right));
     if (is_equality && is_mixed) return fail_implicit(left, right, error);
     if (!comparable(left, right, &out->casts[0], &out->casts[1])) return leat_fail_apply(self, arguments, count, error);
+    /* A BOOLEAN beside text is compared as the text TRUE or FALSE. */
+    if (left->kind == LEAT_TYPE_BOOLEAN && leat_type_is_text(right)) {
+        out->casts[0] = leat_type_string(left->nullable);
+        out->casts[1] = *right;
+    } else if (right->kind == LEAT_TYPE_BOOLEAN && leat_type_is_text(left)) {
+        out->casts[0] = *left;
+        out->casts[1] = leat_type_string(right->nullable);
+    }
     out->type = leat_type_make(LEAT_TYPE_BOOLEAN, any_nullable(arguments, count));
     return LEAT_OK;
 }
@@ -359,23 +367,24 @@ leat_code leat_rule_between(const leat_function *self, const leat_type *argument
     return LEAT_OK;
 }
 
+/* Elements take the value's type: text in a list of others is compared as text, others in a list of texts parse them.
+ */
 leat_code leat_rule_in(const leat_function *self, const leat_type *arguments, int32_t count, leat_function_match *out,
                        leat_error *error)
 {
-    (void)self;
     leat_type common;
-    if (leat_type_common(arguments, count, &common, NULL) == LEAT_OK) {
-        return leat_rule_between(self, arguments, count, out, error);
-    }
-    for (int32_t i = 1; i < count; i++) { /* text in a list of others, or the reverse: as the value is */
+    bool has_common = leat_type_common(arguments, count, &common, NULL) == LEAT_OK;
+    for (int32_t i = 1; i < count; i++) {
         leat_type value, element;
-        if (!comparable(&arguments[0], &arguments[i], &value, &element) ||
-            (i > 1 && value.kind != out->casts[0].kind)) {
+        if (!comparable(&arguments[0], &arguments[i], &value, &element)) {
             return leat_fail(error, LEAT_INVALID, "Values passed to IN operator must have compatible types");
         }
-        out->casts[0] = value;
-        out->casts[i] = element;
+        bool is_printed = leat_type_is_text(&arguments[0]) && !leat_type_is_text(&arguments[i]) &&
+                          arguments[i].kind != LEAT_TYPE_NULL;
+        out->casts[0] = is_printed ? arguments[0] : value;
+        out->casts[i] = is_printed ? leat_type_string(arguments[i].nullable) : element;
     }
+    if (has_common) return leat_rule_between(self, arguments, count, out, error);
     out->type = leat_type_make(LEAT_TYPE_BOOLEAN, any_nullable(arguments, count));
     return LEAT_OK;
 }
@@ -457,6 +466,7 @@ leat_code leat_rule_if(const leat_function *self, const leat_type *arguments, in
         return leat_fail_apply(self, arguments, count, error);
     }
     out->casts[0] = leat_type_make(LEAT_TYPE_BOOLEAN, arguments[0].nullable);
+    out->type.nullable = out->type.nullable || arguments[0].nullable;
     return LEAT_OK;
 }
 
@@ -466,6 +476,15 @@ leat_code leat_rule_coalesce(const leat_function *self, const leat_type *argumen
     (void)self;
     if (cast_to_common(arguments, 0, count, out, NULL) != LEAT_OK) {
         return leat_fail(error, LEAT_INVALID, "Invalid input arguments.");
+    }
+    /* Unlike CASE: floating point stays what it is beside decimals, and DOUBLE wins. */
+    bool has_real = false, has_double = false;
+    for (int32_t i = 0; i < count; i++) {
+        has_real = has_real || is_real(&arguments[i]);
+        has_double = has_double || arguments[i].kind == LEAT_TYPE_DOUBLE;
+    }
+    for (int32_t i = 0; has_real && i < count; i++) {
+        out->type.kind = out->casts[i].kind = has_double ? LEAT_TYPE_DOUBLE : LEAT_TYPE_FLOAT;
     }
     bool nullable = true;
     for (int32_t i = 0; i < count; i++) {

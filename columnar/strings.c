@@ -81,8 +81,13 @@ static void put_code_point(leat_bytes *out, utf8proc_int32_t code)
 
 typedef enum letter_case { UPPER_CASE, LOWER_CASE, TITLE_CASE } letter_case;
 
-static void put_changed(leat_bytes *out, utf8proc_int32_t code, bool to_upper)
+static void put_changed(leat_bytes *out, utf8proc_int32_t code, letter_case to, bool is_in_word)
 {
+    bool to_upper = to == UPPER_CASE || (to == TITLE_CASE && !is_in_word);
+    if (to == TITLE_CASE && code > 127) { /* INITCAP knows ASCII letters only; others part words */
+        put_code_point(out, code);
+        return;
+    }
     if (code == 0xdf && to_upper) { /* the one letter in common use that becomes two */
         leat_bytes_put(out, "SS", 2);
         return;
@@ -93,7 +98,7 @@ static void put_changed(leat_bytes *out, utf8proc_int32_t code, bool to_upper)
 static bool is_letter_or_digit(utf8proc_int32_t code)
 {
     bool is_digit = code >= '0' && code <= '9';
-    return is_digit || ((code | 32) >= 'a' && (code | 32) <= 'z') || code > 127;
+    return is_digit || ((code | 32) >= 'a' && (code | 32) <= 'z');
 }
 
 static void change_case(leat_bytes *out, leat_text text, letter_case to)
@@ -106,7 +111,7 @@ static void change_case(leat_bytes *out, leat_text text, letter_case to)
             leat_bytes_put_u8(out, (uint8_t)text.data[at++]);
             continue;
         }
-        put_changed(out, code, to == UPPER_CASE || (to == TITLE_CASE && !is_in_word));
+        put_changed(out, code, to, is_in_word);
         is_in_word = is_letter_or_digit(code);
         at += (int32_t)length;
     }
@@ -317,10 +322,26 @@ static leat_code instr_rows(leat_kernel_call *call, leat_error *error)
 }
 SELECT(instr)
 
+/* An empty text to be replaced stands before each character and at the end. */
+static void put_between(leat_bytes *out, leat_text text, leat_text to)
+{
+    for (int32_t at = 0; at < text.length;) {
+        int32_t bytes = character_bytes(text.data + at, text.length - at);
+        leat_bytes_put(out, to.data, (size_t)to.length);
+        leat_bytes_put(out, text.data + at, (size_t)bytes);
+        at += bytes;
+    }
+    leat_bytes_put(out, to.data, (size_t)to.length);
+}
+
 static void put_replaced(leat_bytes *out, leat_text text, leat_text from, leat_text to)
 {
+    if (from.length == 0) {
+        put_between(out, text, to);
+        return;
+    }
     int32_t at = 0;
-    while (from.length > 0 && from.length <= text.length - at) {
+    while (from.length <= text.length - at) {
         const char *start = text.data + at;
         const char *found = memmem(start, (size_t)(text.length - at), from.data, (size_t)from.length);
         if (!found) break;

@@ -10,7 +10,9 @@
 static int32_t shortest(double value, bool is_float, char digits[24], int32_t *exponent)
 {
     char text[40];
-    for (int32_t count = is_float ? 6 : 15;; count++) {
+    /* Subnormal values have fewer digits of their own; Java shows at least two. */
+    bool is_subnormal = value < (is_float ? 1.17549435e-38 : 2.2250738585072014e-308);
+    for (int32_t count = is_subnormal ? 2 : is_float ? 6 : 15;; count++) {
         snprintf(text, sizeof text, "%.*e", count - 1, value);
         bool is_same = is_float ? strtof(text, NULL) == (float)value : strtod(text, NULL) == value;
         if (is_same || count == (is_float ? 9 : 17)) break;
@@ -110,7 +112,10 @@ bool leat_float_parse(const char *text, int32_t length, float *out)
 
 bool leat_integer_parse(const char *text, int32_t length, int64_t min, int64_t max, int64_t *out)
 {
-    trim(&text, &length);
+    while (length > 0 && text[0] == ' ')
+        text++, length--; /* blanks only, no tabs */
+    while (length > 0 && text[length - 1] == ' ')
+        length--;
     int32_t at = length > 0 && (text[0] == '-' || text[0] == '+');
     bool is_negative = length > 0 && text[0] == '-';
     if (at == length) return false;
