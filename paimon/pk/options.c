@@ -272,6 +272,17 @@ static leat_code find_function(const leat_paimon_field *field, const char *name,
     return LEAT_UNSUPPORTED;
 }
 
+static bool is_key_column(const leat_pk_options *options, int32_t column)
+{
+    for (int32_t i = 0; i < options->keys_count; i++) {
+        if (options->keys[i] == column) return true;
+    }
+    for (int32_t i = 0; i < options->partition_count; i++) {
+        if (options->partition[i] == column) return true;
+    }
+    return false;
+}
+
 static leat_code read_functions(const leat_paimon_schema *schema, leat_arena *arena, leat_pk_options *out,
                                 leat_error *error)
 {
@@ -290,6 +301,7 @@ static leat_code read_functions(const leat_paimon_schema *schema, leat_arena *ar
             out->functions[i] = LEAT_PK_LAST_VALUE;
             continue;
         }
+        if (is_key_column(out, i)) continue; /* takes the input, whatever the default is */
         const char *name = leat_config_find(&schema->options, key);
         if (!name) name = fallback ? fallback : "last_non_null_value";
         LEAT_TRY(find_function(field, name, &out->functions[i], error));
