@@ -66,6 +66,7 @@ typedef struct model_row {
 } model_row;
 
 static model_row model[IDS], read_rows[IDS];
+static bool is_changelog_exact; /* deletes only of what is there */
 
 static void set_note(model_row *row, const char *note)
 {
@@ -127,7 +128,7 @@ static void take_batch(const leat_batch *batch, bool is_changes)
         model_row *row = &read_rows[id];
         int8_t kind = leat_batch_kind(batch, at);
         if (!leat_row_kind_is_add(kind)) {
-            assert_true(row->exists);
+            if (is_changelog_exact) assert_true(row->exists);
             *row = (model_row){0};
             continue;
         }
@@ -227,7 +228,7 @@ static void check_changelog(const leat_paimon_table *table)
 }
 
 static void run(const char *name, const option_pair *options, bool is_partitioned, bool is_sum, int percent_deleted,
-                int32_t parallelism, int64_t checkpoints, bool has_changelog)
+                int32_t parallelism, int64_t checkpoints)
 {
     leat_arena arena;
     leat_error error = {0};
@@ -235,18 +236,22 @@ static void run(const char *name, const option_pair *options, bool is_partitione
     leat_paimon_table table;
     leat_arena_init(&arena, 64 << 20);
     memset(model, 0, sizeof model);
+    is_changelog_exact = is_sum;
     make_table(name, options, is_partitioned, &arena, &table);
     pk_job_open(&job, &env.env, &table, parallelism, "tester");
     for (int64_t checkpoint = 1; checkpoint <= checkpoints; checkpoint++) {
-        write_rows(&job, is_sum, percent_deleted);
-        write_rows(&job, is_sum, percent_deleted);
+        /* Merged rows forget that there was a delete before them (as Paimon's do): sums are deleted in their own
+         * checkpoint. */
+        int percent = is_sum && checkpoint % 3 != 2 ? 0 : percent_deleted;
+        write_rows(&job, is_sum, percent);
+        if (!is_sum || percent == 0) write_rows(&job, is_sum, percent);
         pk_ok(pk_checkpoint(&job, checkpoint, checkpoint == checkpoints, &error), &error);
         check_table(&table);
         if (checkpoint != checkpoints / 2) continue;
         pk_job_close(&job); /* a restart from what was committed */
         pk_job_open(&job, &env.env, &table, parallelism, "tester");
     }
-    if (has_changelog) check_changelog(&table);
+    check_changelog(&table);
     pk_job_close(&job);
     leat_paimon_table_done(&table);
     leat_arena_done(&arena);
@@ -262,7 +267,7 @@ static void sums_with_full_compaction_changelog_are_right(void **state)
                                           {"changelog-producer", "full-compaction"},
                                           {"full-compaction.delta-commits", "2"},
                                           {NULL, NULL}};
-    run("sums", options, false, true, 0, 1, 9, true);
+    run("sums", options, false, true, 0, 1, 9);
 }
 
 static void three_subtasks_share_dynamic_buckets(void **state)
@@ -277,21 +282,21 @@ static void three_subtasks_share_dynamic_buckets(void **state)
                                           {"aggregation.remove-record-on-delete", "true"},
                                           {"full-compaction.delta-commits", "3"},
                                           {NULL, NULL}};
-    run("sums3", options, false, true, 10, 3, 9, true);
+    run("sums3", options, false, true, 100, 3, 9);
 }
 
 static void deduplicated_rows_with_deletes_are_right(void **state)
 {
     (void)state;
     static const option_pair options[] = {{"bucket", "4"}, {NULL, NULL}};
-    run("fixed", options, false, false, 20, 2, 17, true);
+    run("fixed", options, false, false, 20, 2, 17);
 }
 
 static void partitions_with_input_changelog_are_right(void **state)
 {
     (void)state;
     static const option_pair options[] = {{"changelog-producer", "input"}, {NULL, NULL}};
-    run("partitioned", options, true, false, 0, 3, 6, true);
+    run("partitioned", options, true, false, 0, 3, 6);
 }
 
 int main(void)
@@ -310,7 +315,7 @@ int main(void)
         cmocka_unit_test(partitions_with_input_changelog_are_right),
     };
     int failed = cmocka_run_group_tests(cases, NULL, NULL);
-    if (!given) (void)leat_storage_remove_folder(storage, folder, NULL);
+    if (!given && leat_storage_remove_folder(storage, folder, NULL) != LEAT_OK) failed++;
     leat_storage_free(storage);
     return failed;
 }
