@@ -16,5 +16,4 @@ void leat_paimon_register(leat_registry *registry)
     leat_registry_add_lookup(registry, &leat_paimon_lookup_factory);
     leat_registry_add_enumerator(registry, &leat_paimon_source_enumerator_factory);
     leat_registry_add_committer(registry, &leat_paimon_committer_factory);
-    leat_registry_add_lookup(registry, &leat_paimon_lookup_factory);
 }
