@@ -227,7 +227,8 @@ static outcome enter(leat_storage *storage, const char *what, const char *path, 
     sim_process *process = ((sim_storage *)storage)->process;
     sim_world *world = process->world;
     LEAT_ASSERT(leat_fiber_current());
-    int64_t delay_us = (int64_t)sim_below(world, (uint64_t)world->weather.storage_delay_us_max + 1);
+    int delay_max = world->is_healed ? 1000 : world->weather.storage_delay_us_max;
+    int64_t delay_us = (int64_t)sim_below(world, (uint64_t)delay_max + 1);
     sim_after(world, delay_us, sim_resume_fiber, leat_fiber_current());
     leat_fiber_yield();
     bool fails = process->is_dead || sim_chance(world, world->weather.storage_fail_chance);
