@@ -220,3 +220,54 @@ static inline leat_batch *harness_batch(const leat_schema *schema, const char *t
     leat_batch_builder_done(&builder);
     return batch;
 }
+
+/* Runs the operator over batches, its end and a snapshot with the n-th allocation failing, for every n until nothing
+ * fails. Nothing may crash or leak; the only failure is "no memory". */
+static inline void harness_fail_allocations(const leat_operator_factory *factory, const leat_operator_context *context,
+                                            const leat_registry *registry, const leat_bytes *config,
+                                            leat_batch *const *batches, int count)
+{
+    for (int64_t n = 1;; n++) {
+        harness test = {.context = *context};
+        if (registry) test.registry = *registry;
+        leat_bytes none = *config;
+        test.env.vtable = &harness_env;
+        test.context.host = &harness_host;
+        test.context.env = &test.env;
+        test.context.registry = &test.registry;
+        test.context.parallelism = 1;
+        test.context.max_parallelism = 128;
+        leat_batch *given[8];
+        for (int i = 0; i < count; i++)
+            given[i] = leat_batch_share(batches[i]);
+        leat_error error = {0};
+        leat_memory_fail_nth(n);
+        leat_code code = factory->create(&test.context, none.data, none.size, &test.operator, & error);
+        if (code == LEAT_OK) code = test.operator->vtable->open(test.operator, NULL, &error);
+        for (int i = 0; i < count; i++) {
+            leat_progress progress = LEAT_DONE;
+            if (code == LEAT_OK)
+                code = test.operator->vtable->process_batch(test.operator, 0, &given[i], &progress, &error);
+            while (code == LEAT_OK && progress == LEAT_AGAIN) {
+                progress = LEAT_DONE;
+                code = test.operator->vtable->resume(test.operator, & progress, &error);
+            }
+            leat_batch_free(given[i]);
+        }
+        if (code == LEAT_OK && test.operator->vtable->snapshot) {
+            leat_operator_snapshot snapshot = {0};
+            leat_progress progress = LEAT_DONE;
+            code = test.operator->vtable->snapshot(test.operator, & snapshot, &progress, &error);
+            leat_bytes_done(&snapshot.state);
+        }
+        if (code == LEAT_OK && test.operator->vtable->end_input) {
+            leat_progress progress = LEAT_DONE;
+            code = test.operator->vtable->end_input(test.operator, & progress, &error);
+        }
+        leat_memory_fail_nth(0);
+        harness_stop(&test);
+        if (code == LEAT_OK) return;
+        assert_int_equal(code, LEAT_NO_MEMORY);
+        assert_true(n < 5000);
+    }
+}

@@ -212,6 +212,21 @@ static void extremes_with_retractions_match_a_scan(void **state)
     leat_bytes_done(&config);
 }
 
+static void every_allocation_may_fail(void **state)
+{
+    (void)state;
+    leat_bytes config = make_config(true, true, LEAT_AGGREGATE_RETRACT);
+    leat_batch *batches[] = {harness_batch(&input, "+I a 1;+I a_key_that_is_longer_than_a_view 2;+I a 3"),
+                             harness_batch(&input, "-D a 1;-D a 3;+I b 4")};
+    for (int is_batch = 0; is_batch < 2; is_batch++) {
+        leat_operator_context context = {.is_batch = is_batch};
+        harness_fail_allocations(&leat_aggregate_factory, &context, NULL, &config, batches, 2);
+    }
+    for (int i = 0; i < 2; i++)
+        leat_batch_free(batches[i]);
+    leat_bytes_done(&config);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +237,7 @@ int main(void)
         cmocka_unit_test(a_batch_job_says_each_group_once_at_the_end),
         cmocka_unit_test(state_follows_its_key_groups_through_a_rescale),
         cmocka_unit_test(extremes_with_retractions_match_a_scan),
+        cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

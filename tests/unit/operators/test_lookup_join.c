@@ -311,6 +311,29 @@ static void more_rows_than_a_batch_come_out_in_several(void **state)
     harness_stop(&test);
 }
 
+static void every_allocation_may_fail(void **state)
+{
+    (void)state;
+    for (int variant = 0; variant < 4; variant++) {
+        leat_lookup_join_config config = base_config();
+        config.is_left = variant & 1;
+        config.allow_unordered = variant & 2;
+        config.retry_attempts = 3;
+        table[1] = 2;
+        leat_bytes bytes = {0};
+        leat_lookup_join_config_write(&config, &bytes);
+        leat_registry registry = {0};
+        leat_registry_add_lookup(&registry, &table_factory);
+        leat_batch *batches[] = {harness_batch(&stream, "+I a 1;+I b 1;+I a_name_longer_than_a_view 2;+I c 1"),
+                                 harness_batch(&stream, "+I d 1;+I e 3")};
+        leat_operator_context context = {.operator_name = "test"};
+        harness_fail_allocations(&leat_lookup_join_factory, &context, &registry, &bytes, batches, 2);
+        for (int i = 0; i < 2; i++)
+            leat_batch_free(batches[i]);
+        leat_bytes_done(&bytes);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -323,6 +346,7 @@ int main(void)
         cmocka_unit_test(held_rows_are_shared_out_after_a_rescale),
         cmocka_unit_test(an_unanswered_request_holds_its_rows_and_times_out),
         cmocka_unit_test(more_rows_than_a_batch_come_out_in_several),
+        cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -207,6 +207,29 @@ static void collect_waits_for_its_window(void **state)
     harness_stop(&test);
 }
 
+static void every_allocation_may_fail(void **state)
+{
+    (void)state;
+    make_exprs();
+    const leat_expr *exprs[] = {&sum, &k_column, &five};
+    leat_calc_config calc = {.input = input, .condition = &is_more, .exprs = exprs, .exprs_count = 3};
+    leat_sort_key keys[] = {{.column = 1}};
+    leat_sort_config sort = {.input = input, .keys = keys, .keys_count = 1, .limit = 1};
+    leat_limit_config limit = {.offset = 1, .limit = 1};
+    leat_bytes configs[3] = {{0}, {0}, {0}};
+    leat_calc_config_write(&calc, &configs[0]);
+    leat_sort_config_write(&sort, &configs[1]);
+    leat_limit_config_write(&limit, &configs[2]);
+    const leat_operator_factory *factories[] = {&leat_calc_factory, &leat_sort_factory, &leat_limit_factory};
+    leat_batch *batches[] = {harness_batch(&input, "+I a 7;+I a_key_that_is_longer_than_a_view 9;+I c NULL")};
+    leat_operator_context context = {.is_batch = true};
+    for (int i = 0; i < 3; i++) {
+        harness_fail_allocations(factories[i], &context, NULL, &configs[i], batches, 1);
+        leat_bytes_done(&configs[i]);
+    }
+    leat_batch_free(batches[0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +241,7 @@ int main(void)
         cmocka_unit_test(sort_with_a_limit_keeps_the_best_of_many),
         cmocka_unit_test(values_come_once_from_the_first_subtask),
         cmocka_unit_test(collect_waits_for_its_window),
+        cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
