@@ -6,7 +6,7 @@
 #include "common/memory.h"
 #include "jobmanager/sessions_internal.h"
 
-enum { FETCH_BATCHES_MAX = 32, FETCH_BYTES_MAX = 1 << 20, QUERIES_MAX = 64 };
+enum { FETCH_BATCHES_MAX = 32, FETCH_BYTES_MAX = 1 << 20, QUERIES_MAX = 64, READER_SILENT_MS = 60000 };
 
 /* One answer in the making: batches are copied on the loop and formatted on an I/O thread. */
 typedef struct fetch {
@@ -70,9 +70,10 @@ static void answer_lines(leat_http_request *request, json_t *about, leat_bytes *
     leat_http_answer(request, body.failed ? 500 : 200, "application/x-ndjson; charset=UTF-8", &body);
 }
 
-static void answer_state(const leat_query *query, leat_http_request *request, uint64_t from, const leat_jm_job *job)
+static void answer_state(leat_query *query, leat_http_request *request, uint64_t from, const leat_jm_job *job)
 {
-    bool has_ended = !job || leat_job_state_is_terminal(job->state);
+    bool has_ended = !job || (leat_job_state_is_terminal(job->state) && !job->collected);
+    query->was_read_up = has_ended;
     json_t *about = json_pack("{s:I,s:i,s:b,s:s}", "next", (json_int_t)from, "rows", 0, "end", has_ended, "state",
                               job ? leat_job_state_name(job->state) : "CANCELED");
     if (job && job->state == LEAT_JOB_FAILED && job->exceptions_count) {
@@ -127,8 +128,8 @@ static void run_fetch(leat_job *job, leat_env *env)
 
 static void finish_fetch(leat_jobmanager *manager, leat_jm_message *message)
 {
-    (void)manager;
     fetch *self = (fetch *)message;
+    self->query->read_ms = leat_env_now_ms(manager->env);
     if (is_gone(self->request)) self->query->is_abandoned = true;
     if (self->code == LEAT_OK) {
         json_t *about = json_pack("{s:I,s:I,s:b,s:s}", "next", (json_int_t)self->next, "rows",
@@ -224,6 +225,7 @@ leat_query *leat_query_new(leat_session_entry *session, leat_jm_job *job, leat_s
     query->session = session;
     query->references = 1;
     query->number = ++session->queries_count;
+    query->read_ms = leat_env_now_ms(job->jobmanager->env);
     memcpy(query->job_id, job->id_text, sizeof query->job_id);
     query->result = *result;
     *result = (leat_session_result){0};
@@ -251,9 +253,10 @@ void leat_query_close(leat_query *query)
     release(query);
 }
 
-bool leat_query_was_abandoned(const leat_query *query)
+bool leat_query_was_abandoned(const leat_query *query, int64_t now_ms)
 {
-    return query->is_abandoned || (query->waiting && is_gone(query->waiting));
+    if (query->waiting) return is_gone(query->waiting);
+    return !query->was_read_up && (query->is_abandoned || now_ms - query->read_ms > READER_SILENT_MS);
 }
 
 static leat_query *find_query(leat_rest_call *call, leat_session_entry *session)
@@ -314,6 +317,7 @@ void leat_sessions_rows(leat_rest_call *call)
     leat_jm_job *job = leat_jobmanager_find_text(call->manager, query->job_id);
     if (query->waiting) answer_state(query, query->waiting, query->waiting_from, job); /* one reader: the newer one */
     query->is_abandoned = false;
+    query->read_ms = leat_env_now_ms(call->manager->env);
     query->waiting = call->request;
     call->request->on_lost = reader_is_lost;
     query->waiting_from = (uint64_t)from;

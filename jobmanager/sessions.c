@@ -83,7 +83,7 @@ leat_session_entry *leat_sessions_find(leat_rest_call *call)
     }
     leat_error error = {0};
     (void)leat_fail(&error, LEAT_NOT_FOUND, "there is no session %s", call->parameters[0]);
-    leat_fail_hint(&error, "sessions end when nobody uses them for ten minutes");
+    leat_fail_hint(&error, "sessions end when nobody uses them for ten minutes, or reads a query's rows for one");
     leat_rest_error(call->request, &error);
     return NULL;
 }
@@ -200,7 +200,7 @@ static bool is_abandoned(const leat_session_entry *session, int64_t now_ms)
     if (session->is_closing || session->busy) return false;
     bool has_reader = false;
     for (const leat_query *query = session->queries; query; query = query->next) {
-        if (leat_query_was_abandoned(query)) return true;
+        if (leat_query_was_abandoned(query, now_ms)) return true;
         has_reader = has_reader || query->waiting;
     }
     return !has_reader && now_ms - session->used_ms > IDLE_MS;

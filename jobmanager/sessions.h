@@ -10,8 +10,8 @@
  *   POST   /leat/v1/actions/:name                           {"arguments":[[k,v]],"config":{k:v}} → {"job":id}
  *
  * A query's rows are acknowledged to its task by the next `from`; a reader that asks again with the same `from` gets
- * them again. One reader a query. A session that nobody used for `sql-gateway.session.idle-timeout`, or whose reader
- * closed its connection, is closed. All functions run on the loop, but for _new, _free and _tick. */
+ * them again. One reader a query. A session is closed when nobody used it for ten minutes, when a query's reader closed
+ * its connection, or did not ask for rows for a minute. All functions run on the loop, but for _new, _free and _tick. */
 #pragma once
 
 #include "jobmanager/rest.h"

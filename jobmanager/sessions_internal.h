@@ -66,6 +66,8 @@ struct leat_query {
     leat_query *next;
     leat_session_entry *session;
     int number, references;
+    int64_t read_ms;  /* when its reader was last heard or answered */
+    bool was_read_up; /* its end was told */
     char job_id[33];
     leat_session_result result; /* schema, time zone, names */
     leat_http_request *waiting; /* NULL: nobody waits for rows */
@@ -89,6 +91,6 @@ void leat_session_end(leat_session_entry *session);
 /* Takes over *result. NULL: no memory. */
 leat_query *leat_query_new(leat_session_entry *session, leat_jm_job *job, leat_session_result *result);
 void leat_query_close(leat_query *query);
-bool leat_query_was_abandoned(const leat_query *query);
+bool leat_query_was_abandoned(const leat_query *query, int64_t now_ms);
 /* {"name","type"} a column. */
 json_t *leat_query_columns(const leat_schema *schema);
