@@ -1,17 +1,25 @@
 /* SQL sessions behind the REST API, /leat/v1/sessions: each has a thread that parses, plans and asks catalogs; what it
  * makes goes to the job manager's loop, which submits the jobs and owns the list of sessions.
  *
- *   POST   /leat/v1/sessions                                {"config":{k:v}}                    → {"session":id}
- *   POST   /leat/v1/sessions/:session/scripts               {"name","text","variables":{n:v}}   → {}
- *   POST   /leat/v1/sessions/:session/statements            runs the next one                   →
- * {"kind":"ok"|"rows"|"job"|"query"|"end",…} GET    …/statements/:n/rows?from=N&format=json|csv|rows[&wait=false]    a
- * line of JSON about the answer, then the rows GET    /leat/v1/sessions/:session/tables/:catalog/:database/:table
- *   DELETE /leat/v1/sessions/:session                       cancels its queries; jobs of INSERTs run on
- *   POST   /leat/v1/actions/:name                           {"arguments":[[k,v]],"config":{k:v}} → {"job":id}
+ *   POST   /leat/v1/sessions             {"config":{k:v}} → {"session":id}
+ *
+ *   POST   …/:session/scripts            {"name","text","variables":{n:v}} → {}
+ *
+ *   POST   …/:session/statements         runs the next one → {"kind":"ok"|"rows"|"job"|"query"|"end",…}
+ *
+ *   GET    …/:session/statements/:n/rows?from=N&format=json|csv|rows[&wait=false]
+ *                                        a line of JSON about the answer, then the rows as lines
+ *
+ *   GET    …/:session/tables/:catalog/:database/:table
+ *
+ *   DELETE …/:session                    cancels its queries; jobs of INSERTs run on
+ *
+ *   POST   /leat/v1/actions/:name        {"arguments":[[k,v]],"config":{k:v}} → {"job":id}
  *
  * A query's rows are acknowledged to its task by the next `from`; a reader that asks again with the same `from` gets
  * them again. One reader a query. A session is closed when nobody used it for ten minutes, when a query's reader closed
- * its connection, or did not ask for rows for a minute. All functions run on the loop, but for _new, _free and _tick. */
+ * its connection, or did not ask for rows for a minute. All functions run on the loop, but for _new, _free and _tick.
+ */
 #pragma once
 
 #include "jobmanager/rest.h"
