@@ -61,7 +61,7 @@ static void statements_of_the_dialect_are_read(void **state)
         "INSERT INTO t (SELECT 1)",
         "INSERT INTO t ((SELECT 1) UNION ALL (SELECT 2))",
         "INSERT OVERWRITE t PARTITION (a = 1, b = 'x') VALUES (1, 'a'), (2, NULL)",
-        "SELECT /*+ LOOKUP('table'='c', retry-predicate='x') */ c.a, o.* FROM o AS o JOIN t /*+ OPTIONS('a'='b') */ "
+        "SELECT /*+ LOOKUP('table'='c', 'retry-predicate'='x') */ c.a, o.* FROM o AS o JOIN t /*+ OPTIONS('a'='b') */ "
         "FOR SYSTEM_TIME AS OF o.p AS c ON o.a = c.a AND c.b > 1",
         "WITH x (a) AS (SELECT 1), y AS (VALUES (1, 2)) SELECT DISTINCT a b FROM x, y WHERE NOT a = 1 OR a IS NOT NULL "
         "GROUP BY a, b HAVING COUNT(*) > 1 ORDER BY a DESC NULLS LAST, 2 LIMIT 3 OFFSET 4",
