@@ -347,6 +347,8 @@ static const type_name type_names[] = {
     {"MULTISET", LEAT_TYPE_MULTISET, 0},
     {"MAP", LEAT_TYPE_MAP, 0},
     {"ROW", LEAT_TYPE_ROW, 0},
+    {"INTERVAL YEAR TO MONTH", LEAT_TYPE_INTERVAL_YEAR_MONTH, 0},
+    {"INTERVAL DAY TO SECOND(3)", LEAT_TYPE_INTERVAL_DAY_TIME, 0}, /* as printed: the only precision there is */
 };
 
 static const type_name *accept_type_name(type_parser *parser)
@@ -373,7 +375,6 @@ static leat_code parse_type(type_parser *parser, int depth, leat_type *out)
     case LEAT_TYPE_BINARY:
     case LEAT_TYPE_VARBINARY:
         if (!name->fixed_length) LEAT_TRY(parse_length(parser, 1, LEAT_LENGTH_MAX, &out->precision));
-        if (out->precision < 1 && name->kind != LEAT_TYPE_CHAR) return wrong(parser, "a length of at least 1");
         break;
     case LEAT_TYPE_TIME:
         LEAT_TRY(parse_length(parser, 0, 9, &out->precision));

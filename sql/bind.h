@@ -34,6 +34,8 @@ LEAT_CHECKED leat_code leat_bind_condition(leat_plan *plan, leat_scope *scope, c
                                            const char *what, const leat_expr **out);
 /* Literals of every kind. (bind_literal.c) */
 LEAT_CHECKED leat_code leat_bind_literal(leat_plan *plan, const leat_ast_expr *ast, const leat_expr **out);
+/* -123: the least numbers have no positive counterpart. */
+LEAT_CHECKED leat_code leat_bind_negative(leat_plan *plan, const leat_ast_expr *ast, const leat_expr **out);
 /* -1 and an error with the nearest name. (bind_name.c) */
 LEAT_CHECKED leat_code leat_bind_column(leat_plan *plan, const leat_scope *scope, const leat_ast_name *name,
                                         int32_t *out);

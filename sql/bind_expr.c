@@ -44,10 +44,7 @@ static leat_code bind_cast(leat_plan *plan, leat_scope *scope, const leat_ast_ex
     const leat_type *to = &ast->type->type;
     LEAT_TRY(leat_bind_expr(plan, scope, ast->arguments.items[0], &from));
     if (!leat_type_has_column(to))
-        return fail_type(
-            plan, ast->type->place,
-            "Cast function cannot convert value of type %s to type %s: values of that type are not supported yet",
-            &from->type, to);
+        return leat_plan_fail(plan, ast->type->place, LEAT_UNSUPPORTED, "Values of this type are not supported yet");
     if (from->type.kind != LEAT_TYPE_NULL && !leat_cast_is_known(&from->type, to))
         return fail_type(plan, ast->place, "Cast function cannot convert value of type %s to type %s", &from->type, to);
     const leat_expr **arguments = leat_arena_take(plan->arena, sizeof *arguments);
@@ -253,6 +250,10 @@ static leat_code bind_call(leat_plan *plan, leat_scope *scope, const leat_ast_ex
             return leat_plan_fail(plan, ast->place, LEAT_UNSUPPORTED, "%s of a time unit is not supported yet",
                                   ast->function);
     }
+    const leat_ast_expr *first = ast->arguments.count > 0 ? ast->arguments.items[0] : NULL;
+    if (ast->is_operator && ast->arguments.count == 1 && strcmp(ast->function, "-") == 0 &&
+        first->kind == LEAT_AST_NUMBER && !strpbrk(first->text, "eE"))
+        return leat_bind_negative(plan, first, out);
     const leat_expr **list;
     LEAT_TRY(bind_list(plan, scope, &ast->arguments, &list));
     if (ast->is_operator && ast->arguments.count == 1 && strcmp(ast->function, "+") == 0) { /* unary plus */

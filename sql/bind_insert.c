@@ -142,8 +142,10 @@ static leat_code find_not_null(leat_plan *plan, const leat_bound_table *table, c
     const leat_schema *sink = &table->table.schema;
     int32_t *columns = leat_arena_take(plan->arena, (size_t)(sink->fields_count + 1) * sizeof *columns);
     if (!columns) return leat_fail_no_memory(plan->error);
-    for (int32_t i = 0; i < sink->fields_count; i++)
-        if (!sink->fields[i].type.nullable && exprs[i]->type.nullable) columns[target->not_null_count++] = i;
+    for (int32_t i = 0; i < sink->fields_count; i++) /* a decimal that overflows is NULL whatever its type says */
+        if (!sink->fields[i].type.nullable && (exprs[i]->type.nullable || (exprs[i]->type.kind == LEAT_TYPE_DECIMAL &&
+                                                                           exprs[i]->kind != LEAT_EXPR_LITERAL)))
+            columns[target->not_null_count++] = i;
     target->not_null = columns;
     return LEAT_OK;
 }

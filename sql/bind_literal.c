@@ -20,7 +20,7 @@ static leat_code out_of_range(leat_plan *plan, const leat_ast_expr *ast)
 }
 
 /* Digits with a dot: DECIMAL of as many digits as were written; without one: INT or BIGINT. */
-static leat_code bind_exact(leat_plan *plan, const leat_ast_expr *ast, const leat_expr **out)
+static leat_code bind_exact(leat_plan *plan, const leat_ast_expr *ast, bool is_negative, const leat_expr **out)
 {
     const char *dot = strchr(ast->text, '.');
     int32_t digits = (int32_t)strlen(ast->text) - (dot ? 1 : 0), scale = dot ? (int32_t)strlen(dot + 1) : 0;
@@ -32,14 +32,16 @@ static leat_code bind_exact(leat_plan *plan, const leat_ast_expr *ast, const lea
     }
     leat_type type;
     if (scale == 0) {
-        if (value > INT64_MAX) return out_of_range(plan, ast);
-        type = leat_type_make(value <= INT32_MAX ? LEAT_TYPE_INT : LEAT_TYPE_BIGINT, false);
+        __int128 room = is_negative ? 1 : 0;
+        if (value > INT64_MAX + room) return out_of_range(plan, ast);
+        type = leat_type_make(value <= INT32_MAX + room ? LEAT_TYPE_INT : LEAT_TYPE_BIGINT, false);
     } else {
         if (digits > LEAT_DECIMAL_PRECISION_MAX) return out_of_range(plan, ast);
         type = leat_type_decimal(digits, scale, false);
     }
     leat_expr *expr = literal_new(plan, type);
     if (!expr) return leat_fail_no_memory(plan->error);
+    if (is_negative) value = -value;
     if (scale == 0)
         expr->value.i64 = (int64_t)value;
     else
@@ -164,12 +166,18 @@ static leat_code bind_interval(leat_plan *plan, const leat_ast_expr *ast, const 
     return LEAT_OK;
 }
 
+leat_code leat_bind_negative(leat_plan *plan, const leat_ast_expr *ast, const leat_expr **out)
+{
+    return bind_exact(plan, ast, true, out);
+}
+
 leat_code leat_bind_literal(leat_plan *plan, const leat_ast_expr *ast, const leat_expr **out)
 {
     leat_expr *expr = NULL;
     leat_type boolean = leat_type_make(LEAT_TYPE_BOOLEAN, true);
     switch (ast->kind) {
-    case LEAT_AST_NUMBER: return strpbrk(ast->text, "eE") ? bind_double(plan, ast, out) : bind_exact(plan, ast, out);
+    case LEAT_AST_NUMBER:
+        return strpbrk(ast->text, "eE") ? bind_double(plan, ast, out) : bind_exact(plan, ast, false, out);
     case LEAT_AST_DATE:
     case LEAT_AST_TIME:
     case LEAT_AST_TIMESTAMP: return bind_moment(plan, ast, out);

@@ -38,6 +38,18 @@ static leat_code add_selected(leat_plan *plan, selected *list, const leat_expr *
     return LEAT_OK;
 }
 
+/* A sub-query may give a name twice as long as nobody asks for it. */
+static leat_code refuse_twins(leat_plan *plan, const leat_scope *scope, const leat_scope_relation *relation,
+                              const leat_ast_expr *ast)
+{
+    const leat_field *fields = scope->rel->schema.fields + relation->first;
+    for (int32_t i = 1; i < relation->count; i++)
+        for (int32_t k = 0; k < i; k++)
+            if (strcmp(fields[i].name, fields[k].name) == 0)
+                return leat_plan_fail(plan, ast->place, LEAT_INVALID, "Column '%s' is ambiguous", fields[i].name);
+    return LEAT_OK;
+}
+
 static leat_code add_star(leat_plan *plan, const leat_scope *scope, const leat_ast_expr *ast, selected *list)
 {
     int32_t first = 0, end = scope->rel ? scope->rel->schema.fields_count : 0;
@@ -51,6 +63,10 @@ static leat_code add_star(leat_plan *plan, const leat_scope *scope, const leat_a
         if (!relation) return leat_plan_fail(plan, ast->name->place, LEAT_INVALID, "Unknown identifier '%s'", alias);
         first = relation->first;
         end = relation->first + relation->count;
+    }
+    for (int32_t r = 0; r < scope->relations_count; r++) {
+        const leat_scope_relation *relation = &scope->relations[r];
+        if (relation->first >= first && relation->first < end) LEAT_TRY(refuse_twins(plan, scope, relation, ast));
     }
     for (int32_t i = first; i < end; i++) {
         const leat_field *field = &scope->rel->schema.fields[i];
@@ -250,6 +266,9 @@ static leat_code bind_count(leat_plan *plan, const leat_ast_expr *ast, const cha
 static leat_code make_sort(leat_plan *plan, const leat_ast_query *query, const int32_t *columns, leat_rel **rel)
 {
     if (query->order_by.count == 0 && !query->limit && !query->offset) return LEAT_OK;
+    if (!query->limit && query->offset && !plan->is_batch)
+        return leat_plan_fail(plan, query->offset->place, LEAT_UNSUPPORTED,
+                              "FETCH is missed, which on streaming table is not supported currently.");
     if (query->order_by.count > 0 && !plan->is_batch) {
         const leat_ast_order *first = query->order_by.items[0];
         if (!query->limit)
@@ -349,7 +368,6 @@ static leat_code bind_select(leat_plan *plan, const leat_cte *ctes, const leat_a
     if (is_grouped) LEAT_TRY(make_aggregate(plan, &scope, &scope.rel));
     if (having) LEAT_TRY(leat_rel_filter(plan, scope.rel, having, &scope.rel));
     LEAT_TRY(refuse_untyped(plan, &list, query->place));
-    LEAT_TRY(make_names_unique(plan, list.fields, list.count));
     LEAT_TRY(leat_rel_project(plan, scope.rel, list.exprs, list.fields, list.count, out));
     if (query->is_distinct) LEAT_TRY(make_distinct(plan, out));
     LEAT_TRY(make_sort(plan, query, order, out));
@@ -480,5 +498,13 @@ leat_code leat_bind_query_in(leat_plan *plan, const leat_cte *ctes, const leat_a
 
 leat_code leat_bind_query(leat_plan *plan, const leat_ast_query *query, leat_rel **out)
 {
-    return leat_bind_query_in(plan, NULL, query, out);
+    LEAT_TRY(leat_bind_query_in(plan, NULL, query, out));
+    leat_field *fields = leat_arena_take(plan->arena, (size_t)((*out)->schema.fields_count + 1) * sizeof *fields);
+    leat_rel *named = leat_arena_take(plan->arena, sizeof *named);
+    if (!fields || !named) return leat_fail_no_memory(plan->error);
+    memcpy(fields, (*out)->schema.fields, (size_t)(*out)->schema.fields_count * sizeof *fields);
+    *named = **out;
+    named->schema.fields = fields;
+    *out = named;
+    return make_names_unique(plan, fields, named->schema.fields_count);
 }

@@ -43,6 +43,18 @@ static leat_code add_insert(leat_plan *plan, leat_graph *graph, const leat_ast_s
     return leat_graph_add(graph, rel, &target);
 }
 
+/* Flink guards results too: a decimal that overflowed is NULL whatever its type says. */
+static leat_code guard_result(leat_plan *plan, const leat_rel *rel, leat_sink_target *target)
+{
+    int32_t *columns = leat_arena_take(plan->arena, (size_t)(rel->schema.fields_count + 1) * sizeof *columns);
+    if (!columns) return leat_fail_no_memory(plan->error);
+    for (int32_t i = 0; i < rel->schema.fields_count; i++)
+        if (!rel->schema.fields[i].type.nullable && rel->schema.fields[i].type.kind == LEAT_TYPE_DECIMAL)
+            columns[target->not_null_count++] = i;
+    target->not_null = columns;
+    return LEAT_OK;
+}
+
 static leat_code add_query(leat_plan *plan, leat_graph *graph, const leat_ast_query *query, leat_bytes *logical,
                            leat_schema *schema)
 {
@@ -53,6 +65,7 @@ static leat_code add_query(leat_plan *plan, leat_graph *graph, const leat_ast_qu
     LEAT_TRY(check_hints(plan));
     LEAT_TRY(optimise(plan, &rel, logical));
     if (schema) *schema = rel->schema;
+    LEAT_TRY(guard_result(plan, rel, &target));
     return leat_graph_add(graph, rel, &target);
 }
 

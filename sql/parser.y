@@ -457,6 +457,7 @@ plain_type: simple_kind { MAKE($$ = leat_ast_type_new(parse, (leat_type_kind)$<n
         MAKE(leat_ast_type_length(parse, $$, $3, @3));
     }
     | T_STRING { MAKE($$ = leat_ast_type_new(parse, LEAT_TYPE_VARCHAR, @$)); $$->type.precision = LEAT_LENGTH_MAX; }
+    | T_BYTES { MAKE($$ = leat_ast_type_new(parse, LEAT_TYPE_VARBINARY, @$)); $$->type.precision = LEAT_LENGTH_MAX; }
     | decimal_word { MAKE($$ = leat_ast_type_new(parse, LEAT_TYPE_DECIMAL, @$)); }
     | decimal_word '(' T_INTEGER_LITERAL ')' {
         MAKE($$ = leat_ast_type_new(parse, LEAT_TYPE_DECIMAL, @$));

@@ -91,7 +91,7 @@ static leat_code add_enforcer(leat_graph *graph, const leat_sink_target *target,
     leat_bytes text = {0}, bytes = {0};
     leat_bytes_text(&text, "ConstraintEnforcer[NotNullEnforcer(fields=[");
     for (int32_t i = 0; i < target->not_null_count; i++) {
-        names[i] = target->table->table.schema.fields[target->not_null[i]].name;
+        names[i] = stream->schema.fields[target->not_null[i]].name;
         leat_bytes_format(&text, "%s%s", i > 0 ? ", " : "", names[i]);
     }
     leat_bytes_text(&text, "])]");
@@ -175,12 +175,13 @@ static leat_code add_root(leat_graph *graph, leat_stream *stream, const char *te
     return LEAT_OK;
 }
 
-static leat_code add_collect(leat_graph *graph, leat_stream *stream)
+static leat_code add_collect(leat_graph *graph, const leat_sink_target *target, leat_stream *stream)
 {
     leat_plan_operator operator_ = {.type = "collect",
                                     .name = leat_graph_name(graph, "Sink: Collect table sink"),
                                     .description = "Sink: Collect table sink"};
     if (!operator_.name) return leat_fail_no_memory(graph->plan->error);
+    LEAT_TRY(add_enforcer(graph, target, stream));
     bool is_single = stream->parallelism == 1 && stream->vertices_count == 1;
     leat_graph_step step = {.exchange = is_single ? LEAT__PB__EXCHANGE__FORWARD : LEAT__PB__EXCHANGE__GLOBAL,
                             .parallelism = 1};
@@ -223,7 +224,7 @@ leat_code leat_graph_add(leat_graph *graph, leat_rel *rel, const leat_sink_targe
         free_sink_plan(sink);
     }
     LEAT_TRY(leat_physical(graph, rel, wants_upsert, stream));
-    if (!target->table) return add_collect(graph, stream);
+    if (!target->table) return add_collect(graph, target, stream);
     LEAT_TRY(plan_sink(graph, target, stream->changes, sink));
     leat_code code = add_stages(graph, target, sink, stream);
     free_sink_plan(sink);

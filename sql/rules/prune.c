@@ -247,5 +247,11 @@ leat_code leat_rule_prune(leat_plan *plan, leat_rel **rel)
     for (int32_t i = 0; i < count; i++)
         needed[i] = true;
     LEAT_TRY(prune(plan, *rel, needed, rel, map));
-    return select_columns(plan, *rel, map, names, count, rel);
+    LEAT_TRY(select_columns(plan, *rel, map, names, count, rel));
+    leat_field *fields = take(plan, count, sizeof *fields); /* what filters and sorts took from below */
+    if (!fields) return leat_fail_no_memory(plan->error);
+    for (int32_t i = 0; i < count; i++)
+        fields[i] = (leat_field){names[i].name, (*rel)->schema.fields[i].type};
+    (*rel)->schema.fields = fields;
+    return LEAT_OK;
 }

@@ -1,7 +1,8 @@
-/* sql_cases DATA-FOLDER CASES.jsonl [--all]: SQL statements with what Flink answers (the format is described beside the cases),
- * run through session, planner and operators: a whole cluster in one thread (tests/sim), with good weather.
+/* sql_cases DATA-FOLDER CASES.jsonl [--all]: SQL statements with what Flink answers (the format is described beside the
+ * cases), run through session, planner and operators: a whole cluster in one thread (tests/sim), with good weather.
  *
- * Without --all every case must answer; with it, a line a case says how it went: ok, refused (not supported, by name), wrong. */
+ * Without --all every case must answer; with it, a line a case says how it went: ok, refused (not supported, by name),
+ * wrong. */
 #include <dirent.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -118,7 +119,8 @@ static leat_code take_rows(runner *self, answer *out, const char *time_zone, lea
 {
     leat_layout layouts[512];
     LEAT_ASSERT(out->schema.fields_count <= 512);
-    for (int32_t c = 0; c < out->schema.fields_count; c++) layouts[c] = leat_type_layout(&out->schema.fields[c].type);
+    for (int32_t c = 0; c < out->schema.fields_count; c++)
+        layouts[c] = leat_type_layout(&out->schema.fields[c].type);
     for (leat_jm_collected *part = self->job->collected; part; part = part->next) {
         leat_buffer *body = leat_buffer_new(part->batch.size);
         leat_batch *batch;
@@ -149,11 +151,13 @@ static leat_code run_job(runner *self, leat_session_result *result, answer *out,
     if (self->world->failure[0]) return leat_fail(error, LEAT_CORRUPT, "%s", self->world->failure);
     if (self->job->state != LEAT_JOB_FINISHED)
         return leat_fail(error, LEAT_INVALID, "%s: %s", leat_job_state_name(self->job->state),
-                         self->job->exceptions_count ? self->job->exceptions[self->job->exceptions_count - 1].text : "");
+                         self->job->exceptions_count ? self->job->exceptions[self->job->exceptions_count - 1].text
+                                                     : "");
     return result->kind == LEAT_RESULT_QUERY ? take_rows(self, out, result->time_zone, error) : LEAT_OK;
 }
 
-static leat_code run_statement(runner *self, leat_session *session, const char *sql, leat_arena *arena, answer *out, leat_error *error)
+static leat_code run_statement(runner *self, leat_session *session, const char *sql, leat_arena *arena, answer *out,
+                               leat_error *error)
 {
     const leat_sql_variable data = {"DATA", "mem:/data"};
     leat_session_result result;
@@ -175,12 +179,18 @@ static leat_code run_case(runner *self, const json_t *item, leat_arena *arena, a
     leat_session *session;
     size_t i;
     json_t *setup;
-    leat_code code = leat_session_new(&(leat_session_options){.env = self->system, .config = &self->world->config, .catalogs = self->catalogs}, &session, error);
-    if (code == LEAT_OK) code = leat_session_set(session, "execution.runtime-mode", json_string_value(json_object_get(item, "mode")), error);
-    json_array_foreach(json_object_get(item, "setup"), i, setup) {
+    leat_code code = leat_session_new(
+        &(leat_session_options){.env = self->system, .config = &self->world->config, .catalogs = self->catalogs},
+        &session, error);
+    if (code == LEAT_OK)
+        code = leat_session_set(session, "execution.runtime-mode", json_string_value(json_object_get(item, "mode")),
+                                error);
+    json_array_foreach(json_object_get(item, "setup"), i, setup)
+    {
         if (code == LEAT_OK) code = run_statement(self, session, json_string_value(setup), arena, out, error);
     }
-    if (code == LEAT_OK) code = run_statement(self, session, json_string_value(json_object_get(item, "sql")), arena, out, error);
+    if (code == LEAT_OK)
+        code = run_statement(self, session, json_string_value(json_object_get(item, "sql")), arena, out, error);
     leat_session_free(session);
     return code;
 }
@@ -200,7 +210,8 @@ static int64_t apply_changes(const answer *out, char **texts)
             continue;
         }
         size_t at = count;
-        while (at > 0 && strcmp(texts[at - 1], out->rows[i].text) != 0) at--;
+        while (at > 0 && strcmp(texts[at - 1], out->rows[i].text) != 0)
+            at--;
         if (at == 0) return -1;
         memmove(&texts[at - 1], &texts[at], (count - at) * sizeof *texts);
         count--;
@@ -209,14 +220,16 @@ static int64_t apply_changes(const answer *out, char **texts)
 }
 
 /* `skip`: values of an expected row that stand before the columns (its kind). */
-static bool rows_are(const json_t *expected, size_t skip, bool is_ordered, char **texts, size_t count, char *why, size_t why_size)
+static bool rows_are(const json_t *expected, size_t skip, bool is_ordered, char **texts, size_t count, char *why,
+                     size_t why_size)
 {
     size_t wanted = json_array_size(expected);
     char **other = leat_calloc(wanted + 1, sizeof *other);
     LEAT_ASSERT(other);
     for (size_t i = 0; i < wanted; i++) {
         json_t *values = json_deep_copy(json_array_get(expected, i));
-        for (size_t k = 0; k < skip; k++) json_array_remove(values, 0);
+        for (size_t k = 0; k < skip; k++)
+            json_array_remove(values, 0);
         other[i] = json_dumps(values, JSON_COMPACT);
         json_decref(values);
     }
@@ -228,7 +241,8 @@ static bool rows_are(const json_t *expected, size_t skip, bool is_ordered, char 
         is_same = strcmp(other[i], texts[i]) == 0;
         if (!is_same) snprintf(why, why_size, "row %zu is %.200s, not %.200s", i, texts[i], other[i]);
     }
-    for (size_t i = 0; i < wanted; i++) free(other[i]);
+    for (size_t i = 0; i < wanted; i++)
+        free(other[i]);
     leat_free(other);
     return is_same;
 }
@@ -243,20 +257,24 @@ static bool types_are(const json_t *item, const answer *out, char *why, size_t w
     for (int32_t c = 0; c < out->schema.fields_count; c++) {
         leat_bytes text = {0};
         leat_type_print(&out->schema.fields[c].type, false, &text);
-        const char *type = json_string_value(json_array_get(types, (size_t)c)), *name = json_string_value(json_array_get(names, (size_t)c));
+        const char *type = json_string_value(json_array_get(types, (size_t)c)),
+                   *name = json_string_value(json_array_get(names, (size_t)c));
         bool is_same = strcmp(type, (const char *)text.data) == 0 && strcmp(name, out->schema.fields[c].name) == 0;
-        if (!is_same) snprintf(why, why_size, "column %s %s, not %s %s", out->schema.fields[c].name, (const char *)text.data, name, type);
+        if (!is_same)
+            snprintf(why, why_size, "column %s %s, not %s %s", out->schema.fields[c].name, (const char *)text.data,
+                     name, type);
         leat_bytes_done(&text);
         if (!is_same) return false;
     }
     return true;
 }
 
-static outcome judge(const json_t *item, const answer *out, leat_code code, const leat_error *error, char *why, size_t why_size)
+static outcome judge(const json_t *item, const answer *out, leat_code code, const leat_error *error, char *why,
+                     size_t why_size)
 {
     bool wants_error = json_object_get(item, "error") != NULL;
     snprintf(why, why_size, "%s", error->text);
-    if (code == LEAT_UNSUPPORTED) return wants_error ? OK : REFUSED;
+    if (code == LEAT_UNSUPPORTED || code == LEAT_NOT_FOUND) return wants_error ? OK : REFUSED;
     if (code != LEAT_OK) return wants_error ? OK : WRONG;
     if (wants_error) {
         snprintf(why, why_size, "answered, but should say: %.300s", json_string_value(json_object_get(item, "error")));
@@ -272,8 +290,10 @@ static outcome judge(const json_t *item, const answer *out, leat_code code, cons
         is_same = count >= 0 && rows_are(final, 0, false, texts, (size_t)count, why, why_size);
         if (count < 0) snprintf(why, why_size, "a row is taken away that was not there");
     } else {
-        bool is_ordered = json_is_true(json_object_get(item, "ordered")) || strcmp(json_string_value(json_object_get(item, "kind")), "column-expression") == 0;
-        for (size_t i = 0; i < out->count; i++) texts[i] = out->rows[i].text;
+        bool is_ordered = json_is_true(json_object_get(item, "ordered")) ||
+                          strcmp(json_string_value(json_object_get(item, "kind")), "column-expression") == 0;
+        for (size_t i = 0; i < out->count; i++)
+            texts[i] = out->rows[i].text;
         is_same = rows_are(json_object_get(item, "rows"), 1, is_ordered, texts, out->count, why, why_size);
     }
     leat_free(texts);
@@ -282,7 +302,8 @@ static outcome judge(const json_t *item, const answer *out, leat_code code, cons
 
 static void free_answer(answer *out)
 {
-    for (size_t i = 0; i < out->count; i++) leat_free(out->rows[i].text);
+    for (size_t i = 0; i < out->count; i++)
+        leat_free(out->rows[i].text);
     leat_free(out->rows);
 }
 
@@ -328,7 +349,8 @@ int main(int argc, char **argv)
             outcome how = judge(item, &out, code, &error, why, sizeof why);
             counts[how]++;
             if (how != OK || shows_all)
-                printf("%s %s %s\n    %s\n", names[how], id, json_string_value(json_object_get(item, "sql")), how == OK ? "" : why);
+                printf("%s %s %s\n    %s\n", names[how], id, json_string_value(json_object_get(item, "sql")),
+                       how == OK ? "" : why);
             free_answer(&out);
             leat_arena_done(&arena);
         }

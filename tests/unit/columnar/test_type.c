@@ -94,7 +94,6 @@ static void wrong_types_are_refused_with_their_place(void **state)
         {"DECIMAL(39, 0)", LEAT_INVALID},
         {"DECIMAL(0, 0)", LEAT_INVALID},
         {"DECIMAL(5, 6)", LEAT_INVALID},
-        {"VARCHAR(0)", LEAT_INVALID},
         {"VARCHAR(99999999999)", LEAT_INVALID},
         {"TIMESTAMP(10)", LEAT_INVALID},
         {"TIMESTAMP(3) WITH TIME ZONE", LEAT_UNSUPPORTED},
