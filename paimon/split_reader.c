@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/memory.h"
+#include "paimon/file_cast.h"
 #include "paimon/merge_read.h"
 #include "paimon/path.h"
 #include "paimon/schema.h"
@@ -22,7 +23,8 @@ struct leat_paimon_split_reader {
     leat_merge_reader *merging; /* of primary-key tables */
     size_t next_file;           /* of append tables */
     leat_paimon_file_reader *file;
-    int32_t *places; /* of wanted column c: its place among the file's columns that are read; -1: NULLs */
+    leat_paimon_file_cast *cast; /* NULL: the file's types are read as the table's */
+    int32_t *places;             /* of wanted column c: its place among the file's columns that are read; -1: NULLs */
 
     int64_t skip_rows, position;
     bool has_ended;
@@ -115,23 +117,40 @@ static leat_code schema_of(const leat_paimon_split_reader *self, int64_t id, con
     return leat_fail(error, LEAT_CORRUPT, "a split without the schema %lld of its file", (long long)id);
 }
 
-/* Columns are the same by id, whatever they are called in the file; their types are the table's, which the format
- * widens to. */
+/* Columns are the same by id, whatever they are called in the file. They are read with the table's types where the
+ * format widens by itself, else with the file's, and then cast. */
+static void choose_columns(leat_paimon_split_reader *self, const leat_paimon_schema *schema, leat_schema *wanted,
+                           leat_schema *types)
+{
+    const leat_paimon_schema *table_schema = &self->config->table->schema;
+    for (int32_t c = 0; c < self->config->columns_count; c++) {
+        const leat_paimon_field *field = &table_schema->fields[self->config->columns[c]];
+        int32_t found = leat_paimon_schema_find_id(schema, field->id);
+        self->places[c] = found < 0 ? -1 : wanted->fields_count;
+        if (found < 0) continue;
+        const leat_paimon_field *in_file = &schema->fields[found];
+        bool is_readable = leat_paimon_file_type_is_readable(&in_file->type, &field->type);
+        wanted->fields[wanted->fields_count++] = (leat_field){in_file->name, is_readable ? field->type : in_file->type};
+        types->fields[types->fields_count++] = (leat_field){in_file->name, field->type};
+    }
+}
+
 static leat_code open_file(leat_paimon_split_reader *self, const leat_paimon_file *file, leat_error *error)
 {
-    const leat_paimon_schema *table_schema = &self->config->table->schema, *schema;
+    const leat_paimon_schema *schema;
     LEAT_TRY(schema_of(self, file->schema_id, &schema, error));
     leat_arena scratch;
     leat_arena_init(&scratch, 4 << 20);
-    leat_schema wanted = {0};
-    wanted.fields = leat_arena_take(&scratch, ((size_t)self->config->columns_count + 1) * sizeof *wanted.fields);
+    leat_schema wanted = {0}, types = {0};
+    size_t fields_bytes = ((size_t)self->config->columns_count + 1) * sizeof *wanted.fields;
+    wanted.fields = leat_arena_take(&scratch, fields_bytes);
+    types.fields = leat_arena_take(&scratch, fields_bytes);
     const char *path = leat_paimon_file_path(self->bucket_path, file, &scratch);
-    leat_code code = wanted.fields && path ? LEAT_OK : leat_fail_no_memory(error);
-    for (int32_t c = 0; code == LEAT_OK && c < self->config->columns_count; c++) {
-        const leat_paimon_field *field = &table_schema->fields[self->config->columns[c]];
-        int32_t found = leat_paimon_schema_find_id(schema, field->id);
-        self->places[c] = found < 0 ? -1 : wanted.fields_count;
-        if (found >= 0) wanted.fields[wanted.fields_count++] = (leat_field){schema->fields[found].name, field->type};
+    leat_code code = wanted.fields && types.fields && path ? LEAT_OK : leat_fail_no_memory(error);
+    if (code == LEAT_OK) {
+        choose_columns(self, schema, &wanted, &types);
+        leat_paimon_file_cast_free(self->cast);
+        code = leat_paimon_file_cast_new(&wanted, &types, self->env, &self->cast, error);
     }
     if (code == LEAT_OK) {
         leat_paimon_file_reader_options options = {.path = path,
@@ -205,7 +224,10 @@ static leat_code step_append(leat_paimon_split_reader *self, leat_paimon_read_st
         LEAT_TRY(open_file(self, &files->files[self->next_file++], error));
     }
     LEAT_TRY(leat_paimon_file_reader_step(self->file, LEAT_BATCH_ROWS_MAX, status, out, error));
-    if (*status == LEAT_PAIMON_READ_BATCH) return arrange(self, out, error);
+    if (*status == LEAT_PAIMON_READ_BATCH) {
+        if (self->cast) LEAT_TRY(leat_paimon_file_cast_run(self->cast, *out, error));
+        return arrange(self, out, error);
+    }
     if (*status == LEAT_PAIMON_READ_END) {
         leat_paimon_file_reader_free(self->file);
         self->file = NULL;
@@ -276,6 +298,7 @@ void leat_paimon_split_reader_free(leat_paimon_split_reader *self)
     if (!self) return;
     leat_merge_reader_free(self->merging);
     leat_paimon_file_reader_free(self->file);
+    leat_paimon_file_cast_free(self->cast);
     for (uint32_t i = 0; i < self->schemas_parsed; i++)
         leat_paimon_schema_done(&self->schemas[i]);
     leat_arena_done(&self->arena);
