@@ -128,11 +128,28 @@ static leat_code unpack_bits(const import *self)
     return LEAT_OK;
 }
 
+/* Parquet knows no integers under 32 bits but by annotation, and some writers (pypaimon's _VALUE_KIND) leave that out.
+ */
+static leat_code narrow_integer(const import *self)
+{
+    const int32_t *wide = (const int32_t *)self->array->buffers[1] + self->array->offset;
+    bool is_tiny = self->type->kind == LEAT_TYPE_TINYINT;
+    int32_t min = is_tiny ? INT8_MIN : INT16_MIN, max = is_tiny ? INT8_MAX : INT16_MAX;
+    for (int32_t i = 0; i < self->rows; i++) {
+        if ((wide[i] >= min && wide[i] <= max) || leat_column_is_null(self->out, i)) continue;
+        return leat_fail(self->error, LEAT_CORRUPT, "column '%s': %d does not fit in its type", self->name, wide[i]);
+    }
+    LEAT_TRY(new_values(self));
+    if (is_tiny) CONVERT(int32_t, int8_t, from[i]);
+    CONVERT(int32_t, int16_t, from[i]);
+}
+
 static leat_code take_integer(const import *self)
 {
     static const char letters[] = "csil"; /* 1, 2, 4, 8 bytes */
     const char *have = self->format[0] && !self->format[1] ? strchr(letters, self->format[0]) : NULL;
     int want = (int)self->type->kind - (int)LEAT_TYPE_TINYINT;
+    if (self->format[0] == 'i' && !self->format[1] && want < 2) return narrow_integer(self);
     if (!have || have - letters > want) return refuse(self);
     if (have - letters == want) return take_values(self);
     LEAT_TRY(new_values(self));
