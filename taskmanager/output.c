@@ -250,6 +250,12 @@ static leat_code partition(leat_subtask *subtask, leat_output_edge *output, cons
 static leat_code emit_to_edge(leat_subtask *subtask, leat_output_edge *output, leat_batch **batch, leat_error *error)
 {
     if (!output->is_whole) {
+        if (output->exchange == LEAT__PB__EXCHANGE__CUSTOM && output->channels_count == 1 &&
+            output->key_columns[0] == (*batch)->columns_count - 1) { /* one place to go to: nothing needs copying */
+            (*batch)->columns_count--;
+            leat_column_clear(&(*batch)->columns[(*batch)->columns_count]);
+            return send(subtask, output, 0, LEAT_ELEMENT_BATCH, 0, batch, error);
+        }
         if (output->channels_count > 1 || output->exchange == LEAT__PB__EXCHANGE__CUSTOM) {
             return partition(subtask, output, *batch, error);
         }

@@ -5,10 +5,12 @@
 #include <string.h>
 
 #include "common/memory.h"
+#include "paimon/binary_row.h"
 #include "paimon/catalog.h"
 #include "paimon/hash.h"
 #include "paimon/pk.h"
 #include "paimon/pk/append_columns.h"
+#include "paimon/pk/key_hash.h"
 #include "paimon/pk/options.h"
 #include "paimon/pk/route.h"
 #include "paimon/table_config.h"
@@ -23,7 +25,7 @@ typedef struct pk_router {
     leat_type *key_types, *bucket_types, *partition_types;
     int32_t targets; /* parallelism of the next stage */
     bool has_own_bucket_key;
-    leat_bytes scratch;
+    leat_pk_key_hash key_hash, bucket_hash, partition_hash;
     int32_t *partitions, *keys, *buckets; /* hashes, one a selected row */
 } pk_router;
 
@@ -48,14 +50,10 @@ static leat_code check_nulls(const pk_router *self, const leat_batch *batch, lea
 
 static leat_code hash_all(pk_router *self, const leat_batch *batch, leat_error *error)
 {
-    const leat_pk_options *options = &self->options;
-    LEAT_TRY(leat_paimon_hash_rows(batch, options->keys, self->key_types, options->keys_count, &self->scratch,
-                                   self->keys, error));
-    LEAT_TRY(leat_paimon_hash_rows(batch, options->partition, self->partition_types, options->partition_count,
-                                   &self->scratch, self->partitions, error));
-    if (!self->has_own_bucket_key) return LEAT_OK;
-    return leat_paimon_hash_rows(batch, options->bucket_key, self->bucket_types, options->bucket_key_count,
-                                 &self->scratch, self->buckets, error);
+    LEAT_TRY(leat_pk_key_hash_run(&self->key_hash, batch, self->keys, error));
+    if (self->options.partition_count)
+        LEAT_TRY(leat_pk_key_hash_run(&self->partition_hash, batch, self->partitions, error));
+    return self->has_own_bucket_key ? leat_pk_key_hash_run(&self->bucket_hash, batch, self->buckets, error) : LEAT_OK;
 }
 
 static void fill_dynamic(const pk_router *self, const leat_batch *batch, int32_t **added)
@@ -114,7 +112,9 @@ static leat_code router_open(leat_operator *operator, const leat_restored * rest
 static void router_close(leat_operator *operator)
 {
     pk_router *self = (pk_router *)operator;
-    leat_bytes_done(&self->scratch);
+    leat_pk_key_hash_done(&self->key_hash);
+    leat_pk_key_hash_done(&self->bucket_hash);
+    leat_pk_key_hash_done(&self->partition_hash);
     leat_free(self->partitions);
     leat_free(self->keys);
     leat_free(self->buckets);
@@ -158,7 +158,15 @@ static leat_code read_config(pk_router *self, const uint8_t *config, size_t size
     self->partitions = leat_alloc(LEAT_BATCH_ROWS_MAX * sizeof *self->partitions);
     self->keys = leat_alloc(LEAT_BATCH_ROWS_MAX * sizeof *self->keys);
     self->buckets = leat_alloc(LEAT_BATCH_ROWS_MAX * sizeof *self->buckets);
-    return self->partitions && self->keys && self->buckets ? LEAT_OK : leat_fail_no_memory(error);
+    if (!self->partitions || !self->keys || !self->buckets) return leat_fail_no_memory(error);
+    int32_t unpartitioned = leat_paimon_hash(leat_binary_row_empty + 4, LEAT_BINARY_ROW_EMPTY_SIZE - 4);
+    for (int32_t i = 0; i < LEAT_BATCH_ROWS_MAX; i++)
+        self->partitions[i] = unpartitioned;
+    LEAT_TRY(leat_pk_key_hash_init(&self->key_hash, options->keys, self->key_types, options->keys_count, error));
+    LEAT_TRY(leat_pk_key_hash_init(&self->bucket_hash, options->bucket_key, self->bucket_types,
+                                   options->bucket_key_count, error));
+    return leat_pk_key_hash_init(&self->partition_hash, options->partition, self->partition_types,
+                                 options->partition_count, error);
 }
 
 static leat_code router_create(leat_operator_context *context, const uint8_t *config, size_t config_size,
