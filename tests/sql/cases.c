@@ -1,5 +1,6 @@
-/* sql_cases DATA-FOLDER CASES.jsonl [--all]: SQL statements with what Flink answers (the format is described beside the
- * cases), run through session, planner and operators: a whole cluster in one thread (tests/sim), with good weather.
+/* sql_cases DATA-FOLDER CASES.jsonl PARALLELISM [--all]: SQL statements with what Flink answers (the format is
+ * described beside the cases), run through session, planner and operators: a whole cluster in one thread (tests/sim),
+ * with good weather.
  *
  * Without --all every case must answer; with it, a line a case says how it went: ok, refused (not supported, by name),
  * wrong. */
@@ -35,7 +36,7 @@ typedef struct runner {
     leat_env *system;
     leat_catalog_store *catalogs;
     leat_jm_job *job;
-    const char *data;
+    const char *data, *parallelism;
     int jobs;
 } runner;
 
@@ -185,6 +186,7 @@ static leat_code run_case(runner *self, const json_t *item, leat_arena *arena, a
     if (code == LEAT_OK)
         code = leat_session_set(session, "execution.runtime-mode", json_string_value(json_object_get(item, "mode")),
                                 error);
+    if (code == LEAT_OK) code = leat_session_set(session, "parallelism.default", self->parallelism, error);
     json_array_foreach(json_object_get(item, "setup"), i, setup)
     {
         if (code == LEAT_OK) code = run_statement(self, session, json_string_value(setup), arena, out, error);
@@ -317,20 +319,20 @@ static bool is_chosen(const char *id, char **ids, int count)
 int main(int argc, char **argv)
 {
     static const char *const names[] = {"ok", "refused", "wrong"};
-    if (argc < 3) {
-        fprintf(stderr, "usage: sql_cases DATA-FOLDER CASES.jsonl [--all] [ID…]\n");
+    if (argc < 4) {
+        fprintf(stderr, "usage: sql_cases DATA-FOLDER CASES.jsonl PARALLELISM [--all] [ID…]\n");
         return 2;
     }
     static char line[1 << 20];
-    bool shows_all = argc > 3 && strcmp(argv[3], "--all") == 0;
-    char **ids = argv + 3 + shows_all;
-    int ids_count = argc - 3 - shows_all, counts[OUTCOMES] = {0};
+    bool shows_all = argc > 4 && strcmp(argv[4], "--all") == 0;
+    char **ids = argv + 4 + shows_all;
+    int ids_count = argc - 4 - shows_all, counts[OUTCOMES] = {0};
     FILE *file = fopen(argv[2], "rb");
     if (!file) {
         perror(argv[2]);
         return 2;
     }
-    runner self = {.data = argv[1]};
+    runner self = {.data = argv[1], .parallelism = argv[3]};
     begin_world(&self);
     while (fgets(line, sizeof line, file)) {
         json_t *item = json_loads(line, 0, NULL);
@@ -349,8 +351,7 @@ int main(int argc, char **argv)
             outcome how = judge(item, &out, code, &error, why, sizeof why);
             counts[how]++;
             if (how != OK || shows_all)
-                printf("%s %s %s\n    %s\n", names[how], id, json_string_value(json_object_get(item, "sql")),
-                       how == OK ? "" : why);
+                printf("%s %s %s\n    %s\n", names[how], id, json_string_value(json_object_get(item, "sql")), why);
             free_answer(&out);
             leat_arena_done(&arena);
         }
