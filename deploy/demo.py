@@ -142,7 +142,7 @@ class Demo:
         return country_rows([json.loads(line) for line in text.splitlines() if line.strip()])
 
     def show(self) -> None:
-        sales = self.sales()
+        sales = self.tail_once()  # pypaimon does not add up what is not compacted yet
         revenue, count = (sum(column) for column in zip(*sales.values(), strict=True)) if sales else (0, 0)
         say(f"country_sales: {len(sales)} countries, {count} orders, revenue {revenue}")
 

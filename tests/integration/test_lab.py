@@ -40,8 +40,8 @@ SET 'pipeline.name' = 'by_land';
 INSERT INTO by_land
 SELECT CAST(p.amount AS DECIMAL(38, 2)), q.land, CAST(1 AS BIGINT)
 FROM purchases AS p
-JOIN people /*+ OPTIONS('lookup.cache-rows' = '1000', 'lookup.async' = 'true') */
-  /*+ LOOKUP('table' = 'q', 'retry-predicate' = 'lookup_miss', 'output-mode' = 'allow_unordered',
+JOIN people /*+ OPTIONS('lookup.cache-rows' = '1000', 'lookup.async' = 'true'),
+             LOOKUP('table' = 'q', 'retry-predicate' = 'lookup_miss', 'output-mode' = 'allow_unordered',
              'retry-strategy' = 'fixed_delay', 'fixed-delay' = '1s', 'max-attempts' = '600') */
   FOR SYSTEM_TIME AS OF p.at_time AS q ON p.person = q.id;
 """
