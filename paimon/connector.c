@@ -7,6 +7,7 @@
 #include "paimon/catalog.h"
 #include "paimon/commit.h"
 #include "paimon/pk.h"
+#include "paimon/pk/options.h"
 #include "paimon/schema.h"
 #include "paimon/source.h"
 #include "paimon/source_filter.h"
@@ -66,13 +67,20 @@ static leat_code option_parallelism(const leat_paimon_table *table, const char *
     return LEAT_OK;
 }
 
+/* Whether this version can merge the table's records; more tables can be read than written. */
+static leat_code check_merging(const leat_plan_context *context, const leat_paimon_table *table, leat_error *error)
+{
+    leat_pk_options options;
+    return leat_pk_options_read(&table->schema, false, context->arena, &options, error);
+}
+
 static leat_code fill_source(const leat_plan_context *context, const leat_table *table,
                              const leat_paimon_table *paimon_table, const leat_source_request *request,
                              leat_source_plan *out, leat_error *error)
 {
     leat_paimon_source_config config = {.table = paimon_table, .is_streaming = !context->is_batch};
     LEAT_TRY(leat_paimon_source_check(paimon_table, config.is_streaming, error));
-    if (paimon_table->schema.primary_keys_count) LEAT_TRY(leat_paimon_pk_check(&paimon_table->schema, error));
+    if (paimon_table->schema.primary_keys_count) LEAT_TRY(check_merging(context, paimon_table, error));
     LEAT_TRY(find_columns(context, table, paimon_table, request, &config, error));
     LEAT_TRY(leat_paimon_source_filter(request->filter, &config, context->arena, error));
     leat_paimon_changelog_producer producer;
