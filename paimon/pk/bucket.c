@@ -45,8 +45,8 @@ void leat_pk_bucket_free(leat_pk_bucket *self)
         leat_pk_buffer_done(&self->sealed[i].buffer);
     leat_free(self->sealed);
     leat_pk_hash_set_done(&self->keys);
-    leat_pk_files *lists[] = {&self->new_files, &self->changelog_files, &self->compact_before, &self->compact_after,
-                              &self->compact_changelog};
+    leat_pk_files *lists[] = {&self->new_files,     &self->changelog_files,   &self->compact_before,
+                              &self->compact_after, &self->compact_changelog, &self->garbage};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         leat_pk_files_done(lists[i]);
     leat_pk_levels_done(&self->levels);
@@ -145,12 +145,26 @@ static leat_code step_flush(leat_pk_bucket *self, leat_pk_status *status, leat_e
 
 /* --- compaction --- */
 
-/* A file that a compaction since the last message made, and that is replaced now, never was in the table: it appears
- * nowhere. One that only got a new level takes its old form's place. */
-static leat_code note_before(leat_pk_bucket *self, leat_pk_file *file, leat_error *error)
+static bool has_name(const leat_pk_files *files, const char *name)
 {
-    return leat_pk_files_remove(&self->compact_after, file) ? LEAT_OK
-                                                            : leat_pk_files_add(&self->compact_before, file, error);
+    for (size_t i = 0; i < files->count; i++) {
+        if (strcmp(files->items[i]->meta.name, name) == 0) return true;
+    }
+    return false;
+}
+
+/* A file that a compaction since the last message made, and that is replaced now, never was in the table: it appears
+ * nowhere and is removed. One that only got a new level takes its old form's place. */
+static leat_code note_before(leat_pk_bucket *self, leat_pk_file *file, const leat_pk_files *after, leat_error *error)
+{
+    leat_pk_file_ref(file); /* the list may hold the last one */
+    bool was_here = leat_pk_files_remove(&self->compact_after, file);
+    leat_code code = was_here ? LEAT_OK : leat_pk_files_add(&self->compact_before, file, error);
+    if (code == LEAT_OK && file->is_unpublished && !has_name(after, file->meta.name)) {
+        code = leat_pk_files_add(&self->garbage, file, error);
+    }
+    leat_pk_file_unref(file);
+    return code;
 }
 
 static leat_code end_compaction(leat_pk_bucket *self, leat_error *error)
@@ -159,10 +173,14 @@ static leat_code end_compaction(leat_pk_bucket *self, leat_error *error)
     const leat_pk_files *after = leat_pk_compaction_after(self->compaction);
     const leat_pk_files *changelog = leat_pk_compaction_changelog(self->compaction);
     for (size_t i = 0; i < before->count; i++) {
-        LEAT_TRY(note_before(self, before->items[i], error));
+        LEAT_TRY(note_before(self, before->items[i], after, error));
         leat_pk_levels_remove(&self->levels, before->items[i]);
     }
     for (size_t i = 0; i < after->count; i++) {
+        if (after->items[i]->meta.file_source == LEAT_PAIMON_FILE_COMPACT &&
+            !has_name(before, after->items[i]->meta.name)) {
+            after->items[i]->is_unpublished = true;
+        }
         LEAT_TRY(leat_pk_levels_add(&self->levels, after->items[i], error));
         LEAT_TRY(leat_pk_files_add(&self->compact_after, after->items[i], error));
     }
@@ -226,6 +244,20 @@ bool leat_pk_bucket_is_ready(const leat_pk_bucket *self, int64_t checkpoint_id, 
     return !full || !self->wants_full;
 }
 
+leat_code leat_pk_bucket_take_garbage(leat_pk_bucket *self, leat_arena *arena, const char **paths, size_t paths_max,
+                                      size_t *count, leat_error *error)
+{
+    while (self->garbage.count > 0 && *count < paths_max) {
+        leat_pk_file *file = self->garbage.items[self->garbage.count - 1];
+        paths[*count] = leat_paimon_file_path(self->path, &file->meta, arena);
+        if (!paths[*count]) return leat_fail_no_memory(error);
+        ++*count;
+        self->garbage.count--;
+        leat_pk_file_unref(file);
+    }
+    return LEAT_OK;
+}
+
 /* --- messages --- */
 
 bool leat_pk_bucket_has_changes(const leat_pk_bucket *self)
@@ -280,6 +312,8 @@ leat_code leat_pk_bucket_message(leat_pk_bucket *self, int64_t checkpoint_id, in
     leat_arena_done(&arena);
     LEAT_TRY(code);
     if (index) self->keys_stored = index_keys;
+    for (size_t i = 0; i < self->levels.files.count; i++)
+        self->levels.files.items[i]->is_unpublished = false;
     leat_pk_files *lists[] = {&self->new_files, &self->changelog_files, &self->compact_before, &self->compact_after,
                               &self->compact_changelog};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)

@@ -44,6 +44,7 @@ typedef struct leat_pk_bucket {
     bool may_pick;         /* files have come since compaction last had nothing to do */
     leat_pk_hash_set keys; /* dynamic buckets: hashes of all keys */
     size_t keys_stored;    /* those in the newest index file */
+    leat_pk_files garbage; /* files that no message will name: to be removed */
     leat_pk_files new_files, changelog_files, compact_before, compact_after,
         compact_changelog; /* for the next message */
 } leat_pk_bucket;
@@ -63,6 +64,9 @@ LEAT_CHECKED leat_code leat_pk_bucket_seal(leat_pk_bucket *bucket, int64_t check
  * end in a full compaction. END: nothing to do; WAIT: a wake will come. */
 LEAT_CHECKED leat_code leat_pk_bucket_work(leat_pk_bucket *bucket, int64_t checkpoint_id, bool full,
                                            leat_pk_status *status, leat_error *error);
+/* Paths of files that can be removed now; in the arena. The list is empty after it. */
+LEAT_CHECKED leat_code leat_pk_bucket_take_garbage(leat_pk_bucket *bucket, leat_arena *arena, const char **paths,
+                                                   size_t paths_max, size_t *count, leat_error *error);
 /* Whether all for the checkpoint's message is there. */
 bool leat_pk_bucket_is_ready(const leat_pk_bucket *bucket, int64_t checkpoint_id, bool full);
 /* Whether the next message would hold something. */

@@ -80,6 +80,7 @@ static leat_code upgrade(leat_pk_compaction *self, leat_pk_section *single, leat
     leat_pk_file *upgraded;
     LEAT_TRY(leat_pk_file_copy(file, &upgraded, error));
     upgraded->meta.level = output;
+    upgraded->is_unpublished = leat_pk_file_of(file)->is_unpublished;
     leat_code code = leat_pk_files_add(&self->after, upgraded, error);
     leat_pk_file_unref(upgraded);
     LEAT_TRY(code);

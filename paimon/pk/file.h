@@ -8,6 +8,7 @@ typedef struct leat_pk_file {
     leat_paimon_file meta;
     leat_arena arena; /* what meta points to */
     int32_t references;
+    bool is_unpublished; /* made by a compaction since the last message: nobody else knows it yet */
 } leat_pk_file;
 
 typedef struct leat_pk_files {
@@ -15,6 +16,11 @@ typedef struct leat_pk_files {
     size_t count, capacity;
 } leat_pk_files;
 
+/* The file that a description is part of. */
+static inline const leat_pk_file *leat_pk_file_of(const leat_paimon_file *meta)
+{
+    return (const leat_pk_file *)(const void *)meta; /* meta is its first member */
+}
 /* Empty, one reference. */
 LEAT_CHECKED leat_code leat_pk_file_new(leat_pk_file **out, leat_error *error);
 /* A deep copy. */
