@@ -117,10 +117,12 @@ static leat_code to_timestamp_ltz_rows(leat_kernel_call *call, leat_error *error
         }
         int64_t us;
         bool fits = !__builtin_mul_overflow(LEAT_AT(int64_t, in, row), precision == 0 ? 1000000 : 1000, &us);
-        if (!fits)
-            leat_call_set_null(call, row);
-        else
+        bool is_shown =
+            fits && us >= INT64_C(-62167219200000000) && us < INT64_C(253402300800000000); /* 0000 to 9999 */
+        if (is_shown)
             ((int64_t *)call->values)[row] = us;
+        else
+            leat_call_set_null(call, row);
     }
     return LEAT_OK;
 }

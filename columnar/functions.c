@@ -126,6 +126,9 @@ leat_code leat_function_resolve(const char *name, const leat_type *arguments, in
     for (int32_t i = 0; i < count; i++)
         out->casts[i] = arguments[i];
     size_t parameters = function->parameters ? strlen(function->parameters) : 0;
+    for (int32_t i = 0; i < count && strncmp(function->name, "CONCAT", 6) == 0; i++) {
+        if (arguments[i].kind == LEAT_TYPE_NULL) return leat_fail(error, LEAT_INVALID, "Illegal use of 'NULL'");
+    }
     for (int32_t i = 0; i < count && parameters; i++) {
         char parameter = function->parameters[(size_t)i < parameters ? (size_t)i : parameters - 1];
         if (!fits_parameter(parameter, &arguments[i])) return leat_fail_apply(function, arguments, count, error);

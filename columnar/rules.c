@@ -470,6 +470,27 @@ leat_code leat_rule_if(const leat_function *self, const leat_type *arguments, in
     return LEAT_OK;
 }
 
+/* Where COALESCE takes another kind than CASE: DOUBLE wins, a FLOAT before a DECIMAL becomes a DOUBLE, after one it
+ * stays a FLOAT, and an instant beside a local timestamp wins. */
+static void settle_kinds(const leat_type *arguments, int32_t count, leat_function_match *out)
+{
+    leat_type_kind real = LEAT_TYPE_NULL;
+    bool has_double = false, has_ltz = false;
+    for (int32_t i = 0; i < count; i++) {
+        has_double = has_double || arguments[i].kind == LEAT_TYPE_DOUBLE;
+        has_ltz = has_ltz || arguments[i].kind == LEAT_TYPE_TIMESTAMP_LTZ;
+        if (arguments[i].kind == LEAT_TYPE_FLOAT) real = LEAT_TYPE_FLOAT;
+        if (arguments[i].kind == LEAT_TYPE_DECIMAL && real == LEAT_TYPE_FLOAT) has_double = true;
+    }
+    if (has_double) real = LEAT_TYPE_DOUBLE;
+    if (real != LEAT_TYPE_NULL)
+        out->type = leat_type_make(real, out->type.nullable);
+    else if (has_ltz && is_stamp(&out->type))
+        out->type.kind = LEAT_TYPE_TIMESTAMP_LTZ;
+    for (int32_t i = 0; i < count; i++)
+        out->casts[i] = leat_type_with_nullable(&out->type, out->casts[i].nullable);
+}
+
 leat_code leat_rule_coalesce(const leat_function *self, const leat_type *arguments, int32_t count,
                              leat_function_match *out, leat_error *error)
 {
@@ -477,15 +498,7 @@ leat_code leat_rule_coalesce(const leat_function *self, const leat_type *argumen
     if (cast_to_common(arguments, 0, count, out, NULL) != LEAT_OK) {
         return leat_fail(error, LEAT_INVALID, "Invalid input arguments.");
     }
-    /* Unlike CASE: floating point stays what it is beside decimals, and DOUBLE wins. */
-    bool has_real = false, has_double = false;
-    for (int32_t i = 0; i < count; i++) {
-        has_real = has_real || is_real(&arguments[i]);
-        has_double = has_double || arguments[i].kind == LEAT_TYPE_DOUBLE;
-    }
-    for (int32_t i = 0; has_real && i < count; i++) {
-        out->type.kind = out->casts[i].kind = has_double ? LEAT_TYPE_DOUBLE : LEAT_TYPE_FLOAT;
-    }
+    settle_kinds(arguments, count, out);
     bool nullable = true;
     for (int32_t i = 0; i < count; i++) {
         nullable = nullable && (arguments[i].nullable || arguments[i].kind == LEAT_TYPE_NULL);

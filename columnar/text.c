@@ -306,8 +306,9 @@ bool leat_timestamp_parse(const char *text, int32_t length, int64_t *out)
         }
         clock_us = ((int64_t)parts[0] * 3600 + parts[1] * 60 + parts[2]) * 1000000;
         if (at < length && text[at] == '.') {
-            at++;
+            int32_t start = ++at;
             clock_us += take_fraction(text, length, &at);
+            if (at - start > 9) return false;
         }
         if (at != length || clock_us > INT64_C(86400000000)) return false;
     }
