@@ -93,6 +93,7 @@ typedef struct leat_program leat_program;
 typedef struct leat_program_options {
     const char *time_zone; /* IANA name; NULL: UTC */
     leat_env *env;         /* for PROCTIME and the like */
+    bool folds_clock;      /* leat_expr_fold: NOW and the like too, as a batch query has one instant; PROCTIME stays */
 } leat_program_options;
 
 /* Compiles several expressions over one input schema into one program; common parts are computed once. */

@@ -86,23 +86,26 @@ static int32_t first_lazy(const leat_expr *expr)
     }
 }
 
-static bool is_foldable(const leat_expr *expr)
+static bool is_foldable(const leat_expr *expr, const leat_program_options *options)
 {
     if (expr->kind == LEAT_EXPR_LITERAL || expr->kind == LEAT_EXPR_COLUMN) return false;
     if (!leat_type_has_column(&expr->type)) return false;
     if (expr->kind == LEAT_EXPR_CALL) {
         const leat_function *function = leat_function_by_id(expr->function);
-        if (!function || (function->flags & LEAT_FUNCTION_DYNAMIC)) return false;
+        if (!function) return false;
+        bool is_of_row = strcmp(function->id, "PROCTIME") == 0 || strcmp(function->id, "CURRENT_ROW_TIMESTAMP") == 0;
+        bool reads_clock = function->flags & LEAT_FUNCTION_DYNAMIC;
+        if (reads_clock && (is_of_row || !options || !options->folds_clock || !options->env)) return false;
     }
     return true;
 }
 
-static bool has_columns_or_clock(const leat_expr *expr, int depth)
+static bool has_columns_or_clock(const leat_expr *expr, const leat_program_options *options, int depth)
 {
     if (depth > LEAT_EXPR_DEPTH_MAX || expr->kind == LEAT_EXPR_COLUMN) return true;
-    if (expr->kind != LEAT_EXPR_LITERAL && !is_foldable(expr)) return true;
+    if (expr->kind != LEAT_EXPR_LITERAL && !is_foldable(expr, options)) return true;
     for (int32_t i = 0; i < expr->arguments_count; i++) {
-        if (has_columns_or_clock(expr->arguments[i], depth + 1)) return true;
+        if (has_columns_or_clock(expr->arguments[i], options, depth + 1)) return true;
     }
     return false;
 }
@@ -127,7 +130,7 @@ static leat_code fold(leat_arena *arena, const leat_expr *expr, const leat_progr
     bool is_division = copy->kind == LEAT_EXPR_CALL && strcmp(copy->function, "/") == 0;
     bool divides_by_zero = is_division && is_zero(arguments[1]);
     if (divides_by_zero && !is_lazy) return leat_fail(error, LEAT_INVALID, "Division by zero");
-    if (divides_by_zero || !is_foldable(copy) || has_columns_or_clock(copy, depth)) return LEAT_OK;
+    if (divides_by_zero || !is_foldable(copy, options) || has_columns_or_clock(copy, options, depth)) return LEAT_OK;
     leat_code code = evaluate(arena, copy, options, out, is_lazy ? NULL : error);
     if (code == LEAT_OK || !is_lazy || code == LEAT_NO_MEMORY) return code;
     *out = copy;

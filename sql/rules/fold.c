@@ -4,7 +4,7 @@
 
 static leat_code fold(leat_plan *plan, const leat_expr **expr)
 {
-    leat_program_options options = {.time_zone = plan->time_zone, .env = plan->env};
+    leat_program_options options = {.time_zone = plan->time_zone, .env = plan->env, .folds_clock = plan->is_batch};
     return leat_expr_fold(plan->arena, *expr, &options, expr, plan->error);
 }
 

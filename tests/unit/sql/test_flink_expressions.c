@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "columnar/kernel.h"
 #include "sql/bind.h"
 #include "sql/parse.h"
 
@@ -127,10 +128,32 @@ static void constants_are_answered_as_flink_does(void **state)
     assert_int_equal(unexpected, 0);
 }
 
+/* Each row of the function table has a sentence, and an example that holds. */
+static void examples_of_the_function_table_hold(void **state)
+{
+    (void)state;
+    for (int32_t i = 0; i < leat_functions_count; i++) {
+        const leat_function *function = &leat_functions[i];
+        assert_true(strlen(function->doc) > 3);
+        assert_true(strlen(function->signature) > 3);
+        if (!function->example[0]) continue;
+        leat_arena arena;
+        leat_arena_init(&arena, 16 << 20);
+        leat_bytes got = {0};
+        leat_error error = {0};
+        leat_code code = answer(&arena, function->example, &got, &error);
+        if (code != LEAT_OK) fail_msg("%s: %s", function->example, error.text);
+        assert_string_equal(strchr((const char *)got.data, '\t') + 1, function->answer);
+        leat_bytes_done(&got);
+        leat_arena_done(&arena);
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) return 2;
     directory = argv[1];
-    const struct CMUnitTest tests[] = {cmocka_unit_test(constants_are_answered_as_flink_does)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(constants_are_answered_as_flink_does),
+                                       cmocka_unit_test(examples_of_the_function_table_hold)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
