@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -282,9 +283,9 @@ def snapshot_lag_s() -> Figure:
     with fresh() as world:
         world.sql(
             generator("g", 10_000_000, "1000")
-            + "CREATE TABLE orders (order_id INT, made TIMESTAMP_LTZ(3)) WITH ('bucket' = '-1');\n"
-            "SET 'execution.checkpointing.interval' = '1 s';\nSET 'pipeline.name' = 'lag';\n"
-            "INSERT INTO orders SELECT order_id, CAST(PROCTIME() AS TIMESTAMP_LTZ(3)) FROM g;\n",
+            + "CREATE TABLE orders (order_id INT, made TIMESTAMP(3)) WITH ('bucket' = '-1');\n"
+            "SET 'table.local-time-zone' = 'UTC';\nSET 'execution.checkpointing.interval' = '1 s';\nSET 'pipeline.name' = 'lag';\n"
+            "INSERT INTO orders SELECT order_id, CAST(PROCTIME() AS TIMESTAMP(3)) FROM g;\n",
             "--detach",
         )
         wait_until("a first snapshot", 60, lambda: tables.snapshot_id(world.house, "default.orders") > 0)
@@ -296,7 +297,7 @@ def snapshot_lag_s() -> Figure:
             if now_id == seen:
                 continue
             now, seen = time.time(), now_id
-            made = [row["made"].timestamp() for row in tables.read(world.house, "default.orders")]
+            made = [row["made"].replace(tzinfo=UTC).timestamp() for row in tables.read(world.house, "default.orders")]
             lags += [now - when for when in made if when > newest and newest]
             newest = max(made)
     return Figure("snapshot_lag_s", statistics.median(lags), "s, median; interval 1 s")
