@@ -358,6 +358,9 @@ leat_code leat_rule_between(const leat_function *self, const leat_type *argument
     }
     bool is_decimal = common.kind == LEAT_TYPE_DECIMAL;
     for (int32_t i = 0; i < count; i++) {
+        leat_type value, bound;
+        if (!comparable(&arguments[0], &arguments[i], &value, &bound))
+            return leat_fail_apply(self, arguments, count, error);
         out->casts[i] =
             is_decimal ? as_decimal(&arguments[i]) : leat_type_with_nullable(&common, arguments[i].nullable);
         if (arguments[i].kind == LEAT_TYPE_NULL) out->casts[i] = leat_type_with_nullable(&common, true);

@@ -29,6 +29,25 @@ static int32_t shortest(double value, bool is_float, char digits[24], int32_t *e
     return length;
 }
 
+/* Whole numbers below 2^63 take another way in Java (before JDK 19), not always the shortest: all digits but those that
+ * the value's precision cannot tell, the last one rounded: 2^31 as a FLOAT is 2.14748365E9. */
+static int32_t whole_digits(double value, bool is_float, char digits[24], int32_t *exponent)
+{
+    int32_t binary_exponent = (int32_t)ilogb(value), spare = binary_exponent - (is_float ? 24 : 53) - 1;
+    uint64_t whole = (uint64_t)value;
+    int32_t dropped = spare > 1 ? (int32_t)(spare * 0.30102999566398120) : 0; /* of log10(2^spare) */
+    uint64_t unit = 1;
+    for (int32_t i = 0; i < dropped; i++)
+        unit *= 10;
+    whole = whole / unit + (dropped > 0 && whole % unit >= unit / 2);
+    int32_t length = snprintf(digits, 24, "%llu", (unsigned long long)whole);
+    *exponent = length - 1 + dropped;
+    while (length > 1 && digits[length - 1] == '0')
+        length--;
+    digits[length] = 0;
+    return length;
+}
+
 static int32_t print_real(double value, bool is_float, char out[LEAT_DOUBLE_TEXT_MAX])
 {
     if (isnan(value)) return snprintf(out, LEAT_DOUBLE_TEXT_MAX, "NaN");
@@ -37,7 +56,9 @@ static int32_t print_real(double value, bool is_float, char out[LEAT_DOUBLE_TEXT
     if (isinf(value)) return snprintf(out, LEAT_DOUBLE_TEXT_MAX, "%sInfinity", sign);
     if (absolute == 0) return snprintf(out, LEAT_DOUBLE_TEXT_MAX, "%s0.0", sign);
     char digits[24];
-    int32_t exponent, count = shortest(absolute, is_float, digits, &exponent);
+    bool is_whole = absolute >= 1 && absolute < 9.2e18 && absolute == floor(absolute);
+    int32_t exponent, count = is_whole ? whole_digits(absolute, is_float, digits, &exponent)
+                                       : shortest(absolute, is_float, digits, &exponent);
     if (exponent < -3 || exponent >= 7) {
         return snprintf(out, LEAT_DOUBLE_TEXT_MAX, "%s%c.%sE%d", sign, digits[0], count > 1 ? digits + 1 : "0",
                         exponent);
@@ -230,7 +251,7 @@ static bool take_date(const char *text, int32_t length, int32_t *at, int32_t fie
         if (i > 0 && (*at == length || text[*at] != '-')) break;
         if (i > 0) ++*at;
         if (!take_number(text, length, at, &fields[i])) return false;
-        if (fields[i] < 1 || fields[i] > most[i]) return false;
+        if (fields[i] < (i > 0) || fields[i] > most[i]) return false;
         *count = i + 1;
     }
     return true;
@@ -291,7 +312,7 @@ bool leat_time_parse(const char *text, int32_t length, int32_t *out)
 bool leat_timestamp_parse(const char *text, int32_t length, int64_t *out)
 {
     int32_t at = 0, fields[3], count;
-    if (!take_date(text, length, &at, fields, &count) || count < 3) return false;
+    if (!take_date(text, length, &at, fields, &count) || count < 3 || fields[0] < 1) return false;
     const char *dash = memchr(text, '-', (size_t)length);
     if (!dash || dash - text != 4) return false;
     int32_t last = leat_month_days(fields[0], fields[1]); /* days beyond the month's end are its last */
