@@ -60,11 +60,6 @@ void leat_client_free(leat_client *client)
     leat_free(client);
 }
 
-const char *leat_client_url(const leat_client *client)
-{
-    return client->url;
-}
-
 void leat_client_finish(leat_client *client)
 {
     client->is_finishing = true;

@@ -8,7 +8,6 @@ typedef struct leat_client leat_client;
 /* `url`: "http://host:port". Does not connect yet. */
 LEAT_CHECKED leat_code leat_client_new(const char *url, leat_client **out, leat_error *error);
 void leat_client_free(leat_client *client);
-const char *leat_client_url(const leat_client *client);
 /* After an interrupt, for cleaning up: calls no longer stop at signals, and give up after some seconds. */
 void leat_client_finish(leat_client *client);
 

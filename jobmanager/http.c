@@ -146,7 +146,7 @@ static int on_request(leat_http *self, struct lws *wsi, connection *peer, const 
 static int on_body(connection *peer, const void *data, size_t size)
 {
     leat_http_request *request = peer->request;
-    if (!request) return -1;
+    if (!request || peer->is_handed) return size ? -1 : 0; /* an empty body is told, too, after it was answered */
     if (request->body.size + size > LEAT_HTTP_BODY_BYTES_MAX) return -1;
     leat_bytes_put(&request->body, data, size);
     return request->body.failed ? -1 : 0;
