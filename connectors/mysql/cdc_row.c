@@ -163,15 +163,23 @@ static void put_key_names(const leat_mysql_table *table, leat_bytes *sql)
     }
 }
 
-/* Whether the key is at most `upper`, as the server compares: by the column's own collation, which the union takes
- * over. */
-static leat_code ask_server(leat_cdc_reader *self, const leat_mysql_table *table, const char *upper, bool *out,
-                            leat_error *error)
+/* How many of the table's bounds the key lies above, as the server compares: by the columns' own collations, which the
+ * union takes over. One query, however many bounds. */
+static leat_code ask_server(leat_cdc_reader *self, int32_t index, int64_t *out, leat_error *error)
 {
     MYSQL *mysql;
+    const leat_mysql_table *table = &self->tables[index].definition;
     LEAT_TRY(leat_cdc_query_connection(self, &mysql, error));
     leat_bytes sql = {0};
-    leat_bytes_text(&sql, "SELECT COUNT(*) FROM (SELECT ");
+    leat_bytes_text(&sql, "SELECT 0");
+    for (size_t i = 0; i < self->segments_count; i++) {
+        const leat_cdc_segment *segment = &self->segments[i];
+        if (segment->table != index || !segment->upper) continue;
+        leat_bytes_text(&sql, " + ((");
+        put_key_names(table, &sql);
+        leat_bytes_format(&sql, ") > (%s))", segment->upper);
+    }
+    leat_bytes_text(&sql, " FROM (SELECT ");
     put_key_names(table, &sql);
     leat_bytes_text(&sql, " FROM ");
     leat_mysql_put_name(&sql, table->database);
@@ -179,49 +187,53 @@ static leat_code ask_server(leat_cdc_reader *self, const leat_mysql_table *table
     leat_mysql_put_name(&sql, table->name);
     leat_bytes_text(&sql, " WHERE FALSE UNION ALL SELECT ");
     leat_bytes_put(&sql, self->key.data, self->key.size);
-    leat_bytes_text(&sql, ") AS t WHERE (");
-    put_key_names(table, &sql);
-    leat_bytes_format(&sql, ") <= (%s)", upper);
+    leat_bytes_text(&sql, ") AS t");
     char answer[32];
     leat_code code = leat_bytes_check(&sql, error);
     if (code == LEAT_OK) {
         code = leat_mysql_query_text(mysql, (const char *)sql.data, "compare keys", answer, sizeof answer, error);
     }
     leat_bytes_done(&sql);
-    if (code == LEAT_OK) *out = answer[0] == '1';
-    return code;
+    return code == LEAT_OK ? leat_parse_int(answer, out, error) : code;
 }
 
-static leat_code is_within(leat_cdc_reader *self, const leat_mysql_table *table, const char *upper, __int128 number,
-                           bool *out, leat_error *error)
+static leat_code count_below(const leat_cdc_reader *self, int32_t index, __int128 number, int64_t *out,
+                             leat_error *error)
 {
-    if (table->primary_key_count != 1 || !is_integer(&table->columns[table->primary_key[0]])) {
-        return ask_server(self, table, upper, out, error);
+    *out = 0;
+    for (size_t i = 0; i < self->segments_count; i++) {
+        const leat_cdc_segment *segment = &self->segments[i];
+        if (segment->table != index || !segment->upper) continue;
+        leat_mysql_cell bound;
+        LEAT_TRY(leat_mysql_parse_number(segment->upper, strlen(segment->upper), &bound, error));
+        *out += number > bound.number;
     }
-    leat_mysql_cell bound;
-    LEAT_TRY(leat_mysql_parse_number(upper, strlen(upper), &bound, error));
-    *out = number <= bound.number;
     return LEAT_OK;
 }
 
-/* Whether a change of this image's key comes after what the snapshot read of it. */
+/* Whether a change of this image's key comes after what the snapshot read of it. A table's bounds ascend, so the key's
+ * segment is the one behind all bounds below it. */
 static leat_code is_news(leat_cdc_reader *self, const leat_cdc_map *map, const leat_reader *reader,
                          const uint8_t *present, bool *out, leat_error *error)
 {
     *out = true;
-    __int128 number = 0;
-    bool has_key = false;
-    const leat_mysql_table *definition = &self->tables[map->table].definition;
+    bool has_bounds = false;
+    for (size_t i = 0; i < self->segments_count; i++)
+        has_bounds = has_bounds || (self->segments[i].table == map->table && self->segments[i].upper);
+    int64_t before = 0;
+    if (has_bounds) {
+        const leat_mysql_table *table = &self->tables[map->table].definition;
+        __int128 number = 0;
+        LEAT_TRY(read_key(self, map, *reader, present, &number, error));
+        bool is_number = table->primary_key_count == 1 && is_integer(&table->columns[table->primary_key[0]]);
+        if (is_number)
+            LEAT_TRY(count_below(self, map->table, number, &before, error));
+        else
+            LEAT_TRY(ask_server(self, map->table, &before, error));
+    }
     for (size_t i = 0; i < self->segments_count; i++) {
         const leat_cdc_segment *segment = &self->segments[i];
-        if (segment->table != map->table) continue;
-        bool is_inside = segment->upper == NULL;
-        if (!is_inside) {
-            if (!has_key) LEAT_TRY(read_key(self, map, *reader, present, &number, error));
-            has_key = true;
-            LEAT_TRY(is_within(self, definition, segment->upper, number, &is_inside, error));
-        }
-        if (!is_inside) continue;
+        if (segment->table != map->table || before-- > 0) continue;
         *out = leat_binlog_position_compare(&self->safe, &segment->high) >= 0;
         return LEAT_OK;
     }

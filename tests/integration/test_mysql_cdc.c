@@ -178,7 +178,7 @@ static void make_config(const char *table, leat_cdc_startup startup, leat_bytes 
 
 static void turns_until_quiet(test_host *host, replica *made, uint64_t wanted_count, int64_t wanted_sum)
 {
-    for (int i = 0; i < 2000; i++) {
+    for (int i = 0; i < 6000; i++) {
         GOOD(test_host_turn(host, 20, error));
         int64_t sum;
         if (i % 20 == 0 && count_rows(made, &sum) == wanted_count && sum == wanted_sum) return;
