@@ -12,7 +12,7 @@ enum {
     KEY_ID_BASE = 1073741823,
     SEQUENCE_ID = 2147483646,
     KIND_ID = 2147483645,
-    BACKLOG_BYTES_MAX = 16 << 20,
+    BACKLOG_BYTES_MAX = 8 << 20,
     ROLL_CHECK_ROWS = 1000, /* a file has at least so many rows unless it is the last */
 };
 
