@@ -1,5 +1,6 @@
 /* leat-taskmanager: runs subtasks for a job manager. Started by `leat cluster`, or by hand on any host. */
 #include <argp.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -101,12 +102,22 @@ static leat_code start(process *self, const arguments *given, leat_error *error)
     return leat_taskmanager_init(&self->taskmanager, error);
 }
 
+/* What is freed goes back to the system: large buffers (row groups, batches) are mapped each by itself, for glibc's own
+ * threshold grows with them until they fragment its heaps, and there is one heap for several threads. */
+static void bound_heap(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 1 << 20);
+    mallopt(M_TRIM_THRESHOLD, 4 << 20);
+    mallopt(M_ARENA_MAX, 4);
+}
+
 int main(int argc, char **argv)
 {
     arguments given = {.address = "127.0.0.1", .parent_fd = -1};
     const struct argp argp = {argp_options, parse_option, NULL, "Runs subtasks for a Leat job manager.",
                               NULL,         NULL,         NULL};
     argp_parse(&argp, argc, argv, 0, NULL, &given);
+    bound_heap();
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);

@@ -153,7 +153,7 @@ static leat_code read_sizes(const leat_config *options, bool for_writing, leat_p
     LEAT_TRY(read_bytes(options, "target-file-size", 128 << 20, &out->target_file_bytes, error));
     LEAT_TRY(read_bytes(options, "write-buffer-size", 256 << 20, &out->write_buffer_bytes, error));
     /* Smaller row groups than Parquet's usual 128 MiB: a merge holds one of each sorted run in memory. */
-    LEAT_TRY(read_bytes(options, "file.block-size", 4 << 20, &out->row_group_bytes, error));
+    LEAT_TRY(read_bytes(options, "file.block-size", 2 << 20, &out->row_group_bytes, error));
     LEAT_TRY(read_int(options, "dynamic-bucket.target-row-num", 2000000, 1, &out->target_row_num, error));
     LEAT_TRY(read_int(options, "dynamic-bucket.max-buckets", -1, -1, &out->buckets_max, error));
     LEAT_TRY(read_int(options, "file.compression.zstd-level", 1, 1, &value, error));
