@@ -16,7 +16,7 @@
 enum {
     ARENA_BYTES = 16 << 20,
     SCAN_ARENA_BYTES = 512 << 20,
-    OPEN_FILES_MAX = 128,
+    OPEN_FILES_MAX = 256,         /* encoders; rows of further partitions wait in buffers */
     BACKLOG_BYTES_MAX = 64 << 20, /* beyond it rows wait for storage */
     STATE_VERSION = 1,
 };
@@ -48,6 +48,8 @@ struct append_writer {
     leat_paimon_key partition_key, bucket_key;
     leat_append_target **targets;
     size_t targets_count, targets_capacity;
+    int32_t *slots; /* hash table over targets: their indices, -1: free */
+    size_t slots_count;
     leat_paimon_row_split split;
     leat_bytes scratch;
     int32_t *hashes;
@@ -144,37 +146,80 @@ static leat_code know_carried(append_writer *self, leat_error *error)
 
 /* --- rows --- */
 
-static leat_code find_target(append_writer *self, const uint8_t *partition, size_t size, int32_t bucket,
-                             leat_append_target **out, leat_error *error)
+static size_t slot_of(const append_writer *self, const uint8_t *partition, size_t size, int32_t bucket)
 {
-    for (size_t i = 0; i < self->targets_count; i++) {
-        leat_append_target *target = self->targets[i];
+    uint32_t hash = (uint32_t)leat_paimon_hash(partition, size) + (uint32_t)bucket * 0x9e3779b9u;
+    size_t slot = (hash ^ (hash >> 16)) & (self->slots_count - 1);
+    for (; self->slots[slot] >= 0; slot = (slot + 1) & (self->slots_count - 1)) {
+        const leat_append_target *target = self->targets[self->slots[slot]];
         if (target->bucket == bucket && target->partition_size == size &&
-            memcmp(target->partition, partition, size) == 0) {
-            *out = target;
-            return LEAT_OK;
-        }
+            memcmp(target->partition, partition, size) == 0)
+            break;
     }
+    return slot;
+}
+
+/* Room for one more; also after targets have moved. */
+static leat_code make_slots(append_writer *self, leat_error *error)
+{
+    size_t count = 64;
+    while (count < 4 * (self->targets_count + 1))
+        count *= 2;
+    int32_t *slots = leat_alloc(count * sizeof *slots);
+    if (!slots) return leat_fail_no_memory(error);
+    memset(slots, 0xff, count * sizeof *slots);
+    leat_free(self->slots);
+    self->slots = slots;
+    self->slots_count = count;
+    for (size_t i = 0; i < self->targets_count; i++) {
+        const leat_append_target *target = self->targets[i];
+        self->slots[slot_of(self, target->partition, target->partition_size, target->bucket)] = (int32_t)i;
+    }
+    return LEAT_OK;
+}
+
+static leat_code new_target(append_writer *self, const uint8_t *partition, size_t size, int32_t bucket,
+                            leat_append_target **out, leat_error *error)
+{
     LEAT_TRY(leat_grow(&self->targets, &self->targets_capacity, self->targets_count + 1, sizeof(leat_append_target *),
                        error));
     leat_append_target *target = leat_calloc(1, sizeof *target);
     if (!target) return leat_fail_no_memory(error);
-    self->targets[self->targets_count++] = target;
-    LEAT_TRY(leat_append_target_init(target, &self->shared, partition, size, bucket, error));
+    leat_code code = leat_append_target_init(target, &self->shared, partition, size, bucket, error);
+    if (code != LEAT_OK) {
+        leat_append_target_done(target);
+        leat_free(target);
+        return code;
+    }
     for (size_t i = 0; i < self->known_count; i++) {
         const known_bucket *known = &self->known[i];
         bool is_it =
             known->bucket == bucket && known->partition_size == size && memcmp(known->partition, partition, size) == 0;
         if (is_it) target->next_sequence = known->next_sequence;
     }
+    self->targets[self->targets_count++] = target;
     *out = target;
+    return LEAT_OK;
+}
+
+static leat_code find_target(append_writer *self, const uint8_t *partition, size_t size, int32_t bucket,
+                             leat_append_target **out, leat_error *error)
+{
+    if (self->slots_count < 2 * (self->targets_count + 1)) LEAT_TRY(make_slots(self, error));
+    size_t slot = slot_of(self, partition, size, bucket);
+    if (self->slots[slot] >= 0) {
+        *out = self->targets[self->slots[slot]];
+        return LEAT_OK;
+    }
+    LEAT_TRY(new_target(self, partition, size, bucket, out, error));
+    self->slots[slot] = (int32_t)(self->targets_count - 1);
     return LEAT_OK;
 }
 
 static leat_code write_to(append_writer *self, leat_append_target *target, const leat_batch *batch, leat_error *error)
 {
     target->used = self->batches;
-    return leat_append_target_write(target, &self->shared, batch, error);
+    return leat_append_target_write(target, batch, error);
 }
 
 static leat_code write_set(append_writer *self, const leat_batch *batch, const leat_paimon_row_set *set,
@@ -218,23 +263,27 @@ static leat_code check_rows(const append_writer *self, const leat_batch *batch, 
     return LEAT_OK;
 }
 
-/* Open files hold what they have encoded since their last row group: bounded in number and in bytes. */
+/* Open files hold what they have encoded since their last row group, and rows: bounded in number and in bytes. */
 static leat_code keep_bounds(append_writer *self, leat_error *error)
 {
-    int64_t bytes = 0, bytes_max = self->operator.context->memory_bytes / 2;
-    size_t open = 0;
-    leat_append_target *largest = NULL, *oldest = NULL;
-    for (size_t i = 0; i < self->targets_count; i++) {
-        leat_append_target *target = self->targets[i];
-        if (!target->open) continue;
-        int64_t held = leat_append_target_open_bytes(target);
-        open++;
-        bytes += held;
-        if (!largest || held > leat_append_target_open_bytes(largest)) largest = target;
-        if (!oldest || target->used < oldest->used) oldest = target;
+    int64_t bytes_max = self->operator.context->memory_bytes / 2;
+    for (size_t rolled = 0; rolled < self->targets_count; rolled++) {
+        int64_t bytes = 0;
+        size_t open = 0;
+        leat_append_target *largest = NULL, *oldest = NULL;
+        for (size_t i = 0; i < self->targets_count; i++) {
+            leat_append_target *target = self->targets[i];
+            int64_t held = leat_append_target_open_bytes(target);
+            bytes += held;
+            if (held && (!largest || held > leat_append_target_open_bytes(largest))) largest = target;
+            if (!target->open) continue;
+            open++;
+            if (!oldest || target->used < oldest->used) oldest = target;
+        }
+        bool is_over = bytes_max > 0 && bytes > bytes_max;
+        if (open <= OPEN_FILES_MAX && !is_over) return LEAT_OK;
+        LEAT_TRY(leat_append_target_roll(open > OPEN_FILES_MAX ? oldest : largest, error));
     }
-    if (open > OPEN_FILES_MAX) return leat_append_target_close_open(oldest, error);
-    if (open > 1 && bytes_max > 0 && bytes > bytes_max) return leat_append_target_close_open(largest, error);
     return LEAT_OK;
 }
 
@@ -268,9 +317,8 @@ static leat_code append_process(leat_operator *operator, int32_t input, leat_bat
                               self->partition_key.count, is_fixed ? self->hashes : NULL);
     for (int32_t i = 0; i < self->split.sets_count; i++) {
         LEAT_TRY(write_set(self, *batch, &self->split.sets[i], error));
-        LEAT_TRY(keep_bounds(self, error));
     }
-    return LEAT_OK;
+    return keep_bounds(self, error);
 }
 
 static bool append_has_room(const leat_operator *operator)
@@ -310,13 +358,13 @@ static leat_code append_on_wake(leat_operator *operator, leat_progress * progres
 /* --- checkpoints --- */
 
 /* A partition that gets no rows any more should not stay for ever; buckets keep their sequence numbers. */
-static void forget_idle(append_writer *self)
+static leat_code forget_idle(append_writer *self, leat_error *error)
 {
-    if (self->mode == LEAT_PAIMON_BUCKET_FIXED || self->targets_count <= OPEN_FILES_MAX) return;
+    if (self->mode == LEAT_PAIMON_BUCKET_FIXED || self->targets_count <= OPEN_FILES_MAX) return LEAT_OK;
     size_t kept = 0;
     for (size_t i = 0; i < self->targets_count; i++) {
         leat_append_target *target = self->targets[i];
-        if (target->open || target->closing) {
+        if (leat_append_target_is_open(target) || target->closing) {
             self->targets[kept++] = target;
         } else {
             leat_append_target_done(target);
@@ -324,6 +372,7 @@ static void forget_idle(append_writer *self)
         }
     }
     self->targets_count = kept;
+    return make_slots(self, error);
 }
 
 static leat_code append_snapshot_resume(leat_operator *operator, leat_operator_snapshot * snapshot,
@@ -339,15 +388,14 @@ static leat_code append_snapshot_resume(leat_operator *operator, leat_operator_s
     if (!all_done) return LEAT_OK;
     for (size_t i = 0; i < self->targets_count; i++) {
         leat_bytes message = {0};
-        leat_code code =
-            leat_append_target_message(self->targets[i], &self->shared, snapshot->checkpoint_id, &message, error);
+        leat_code code = leat_append_target_message(self->targets[i], snapshot->checkpoint_id, &message, error);
         if (code == LEAT_OK && message.size) {
             code = leat_paimon_carried_add(&self->carried, snapshot->checkpoint_id, &message, error);
         }
         leat_bytes_done(&message);
         if (code != LEAT_OK) return code;
     }
-    forget_idle(self);
+    LEAT_TRY(forget_idle(self, error));
     leat_bytes_put_u8(&snapshot->state, STATE_VERSION);
     LEAT_TRY(leat_paimon_carried_snapshot(&self->carried, snapshot, error));
     *progress = LEAT_DONE;
@@ -411,6 +459,7 @@ static void append_close(leat_operator *operator)
         leat_free(self->targets[i]);
     }
     leat_free(self->targets);
+    leat_free(self->slots);
     for (size_t i = 0; i < self->known_count; i++)
         leat_free(self->known[i].partition);
     leat_free(self->known);

@@ -168,6 +168,13 @@ int64_t leat_paimon_file_writer_backlog(const leat_paimon_file_writer *self)
     return (int64_t)self->pending.size + (is_running ? (int64_t)self->sending.size : 0);
 }
 
+int64_t leat_paimon_file_writer_held(const leat_paimon_file_writer *self)
+{
+    int64_t given = self->sent_bytes + (int64_t)self->pending.size;
+    int64_t buffered = self->encoder ? leat_datafile_writer_bytes(self->encoder) - given : 0;
+    return buffered + leat_paimon_file_writer_backlog(self);
+}
+
 /* What Paimon calls the creation time: the writer's local clock, taken as if it were UTC. */
 static int64_t local_ms(leat_env *env)
 {

@@ -30,6 +30,8 @@ LEAT_CHECKED leat_code leat_paimon_file_writer_write(leat_paimon_file_writer *wr
                                                      leat_error *error);
 /* The file's size so far, for rolling; with what is buffered. */
 int64_t leat_paimon_file_writer_bytes(const leat_paimon_file_writer *writer);
+/* Encoded bytes in memory: what is buffered, and what storage has not taken yet. */
+int64_t leat_paimon_file_writer_held(const leat_paimon_file_writer *writer);
 int64_t leat_paimon_file_writer_rows(const leat_paimon_file_writer *writer);
 /* Encoded bytes that storage has not taken yet: who writes more should wait for a wake beyond some MiB. */
 int64_t leat_paimon_file_writer_backlog(const leat_paimon_file_writer *writer);

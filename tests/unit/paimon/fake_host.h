@@ -5,7 +5,7 @@
 #include "common/memory.h"
 #include "flow/operator.h"
 
-enum { FAKE_BATCHES_MAX = 4096, FAKE_JOBS_MAX = 256 };
+enum { FAKE_BATCHES_MAX = 4096, FAKE_JOBS_MAX = 2048 };
 
 typedef struct fake_host {
     leat_operator_context context; /* first */

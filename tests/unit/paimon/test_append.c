@@ -328,6 +328,41 @@ static void files_roll_at_their_target_size(void **state)
     leat_paimon_table_done(&table);
 }
 
+/* More partitions than encoders, a few rows each time. */
+static void many_partitions_come_back(void **state)
+{
+    (void)state;
+    static const char *const key[] = {"order_id"};
+    leat_paimon_table table;
+    create("many", key, 1, NULL, &table);
+    fake_host host;
+    fake_host_init(&host, env, 0, 1);
+    leat_operator *writer = open_writer(&host, &table, NULL);
+    int64_t written = 0, rows, sum;
+    for (int b = 0; b < 3; b++) {
+        leat_batch *batch = make_batch(3000, false, &written);
+        int32_t *ids = (int32_t *)(void *)batch->columns[0].values_buffer->data;
+        for (int32_t i = 0; i < batch->rows; i++) {
+            written += ids[i] % 700 - ids[i];
+            ids[i] %= 700;
+        }
+        write_batch(&host, writer, batch);
+    }
+    leat_operator_snapshot snapshot;
+    cut(writer, 1, &snapshot);
+    resume(&host, writer, &snapshot);
+    leat_paimon_message *messages = leat_arena_take(&arena, 1000 * sizeof *messages);
+    size_t count = read_messages(&snapshot, messages);
+    assert_true(count > 600 && count <= 700);
+    read_back(&table, messages, count, &rows, &sum);
+    assert_int_equal(rows, 9000);
+    assert_int_equal(sum, written);
+    leat_operator_snapshot_done(&snapshot);
+    writer->vtable->close(writer);
+    fake_host_done(&host);
+    leat_paimon_table_done(&table);
+}
+
 static void a_null_in_a_not_null_column_is_refused(void **state)
 {
     (void)state;
@@ -378,6 +413,7 @@ int main(void)
         cmocka_unit_test(rows_of_every_kind_of_table_come_back),
         cmocka_unit_test(what_an_aborted_checkpoint_prepared_is_carried),
         cmocka_unit_test(files_roll_at_their_target_size),
+        cmocka_unit_test(many_partitions_come_back),
         cmocka_unit_test(a_null_in_a_not_null_column_is_refused),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
