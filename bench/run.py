@@ -284,7 +284,8 @@ def snapshot_lag_s() -> Figure:
         world.sql(
             generator("g", 10_000_000, "1000")
             + "CREATE TABLE orders (order_id INT, made TIMESTAMP(3)) WITH ('bucket' = '-1');\n"
-            "SET 'table.local-time-zone' = 'UTC';\nSET 'execution.checkpointing.interval' = '1 s';\nSET 'pipeline.name' = 'lag';\n"
+            "SET 'table.local-time-zone' = 'UTC';\nSET 'execution.checkpointing.interval' = '1 s';\n"
+            "SET 'pipeline.name' = 'lag';\n"
             "INSERT INTO orders SELECT order_id, CAST(PROCTIME() AS TIMESTAMP(3)) FROM g;\n",
             "--detach",
         )

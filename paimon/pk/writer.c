@@ -2,7 +2,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "common/log.h"
 #include "common/memory.h"
 #include "paimon/binary_row.h"
 #include "paimon/carried.h"
@@ -10,6 +9,7 @@
 #include "paimon/hash.h"
 #include "paimon/pk.h"
 #include "paimon/pk/bucket.h"
+#include "paimon/pk/garbage.h"
 #include "paimon/pk/loader.h"
 #include "paimon/pk/route.h"
 #include "paimon/row_split.h"
@@ -51,18 +51,6 @@ typedef struct index_job {
     bool is_started;
 } index_job;
 
-/* Removes files that nobody will know of. What fails stays as an orphan. */
-enum { GARBAGE_MAX = 64 };
-typedef struct garbage_job {
-    leat_job job; /* first */
-    leat_operator_context *context;
-    leat_arena arena;
-    const char *paths[GARBAGE_MAX];
-    size_t count;
-    atomic_bool has_ended;
-    bool is_running;
-} garbage_job;
-
 typedef struct pk_writer {
     leat_operator operator; /* first */
     leat_arena arena;
@@ -86,7 +74,7 @@ typedef struct pk_writer {
     writer_cut cuts[CUTS_MAX];
     int32_t cuts_count;
     index_job index;
-    garbage_job garbage;
+    leat_pk_garbage garbage;
     int64_t buffer_bytes_max;
 } pk_writer;
 
@@ -275,54 +263,6 @@ static bool writer_is_waiting(const leat_operator *operator)
     return !((const pk_writer *)operator)->is_loaded;
 }
 
-/* --- files that are of no use any more --- */
-
-static void run_garbage(leat_job *job, leat_env *env)
-{
-    garbage_job *garbage = (garbage_job *)job;
-    for (size_t i = 0; i < garbage->count; i++) {
-        leat_error error = {0};
-        if (leat_storage_remove(env->storage, garbage->paths[i], &error) != LEAT_OK) {
-            leat_log(LEAT_LOG_WARN, "paimon", "an unused file stays: %s", error.text);
-        }
-    }
-}
-
-static void done_garbage(leat_job *job, leat_env *env)
-{
-    (void)env;
-    garbage_job *garbage = (garbage_job *)job;
-    leat_operator_context *context = garbage->context;
-    atomic_store_explicit(&garbage->has_ended, true, memory_order_release); /* pairs with the acquire below */
-    leat_context_wake(context);
-}
-
-static leat_code collect_garbage(pk_writer *self, leat_error *error)
-{
-    garbage_job *garbage = &self->garbage;
-    if (garbage->is_running) {
-        if (!atomic_load_explicit(&garbage->has_ended, memory_order_acquire)) return LEAT_OK;
-        garbage->is_running = false;
-        leat_arena_done(&garbage->arena);
-    }
-    leat_arena_init(&garbage->arena, 1 << 20);
-    garbage->count = 0;
-    leat_code code = LEAT_OK;
-    for (size_t i = 0; i < self->buckets_count && code == LEAT_OK; i++) {
-        code = leat_pk_bucket_take_garbage(self->buckets[i], &garbage->arena, garbage->paths, GARBAGE_MAX,
-                                           &garbage->count, error);
-    }
-    if (code == LEAT_OK && garbage->count) {
-        garbage->job = (leat_job){.run = run_garbage, .done = done_garbage};
-        garbage->context = self->operator.context;
-        atomic_store_explicit(&garbage->has_ended, false, memory_order_relaxed);
-        code = leat_context_spawn(self->operator.context, &garbage->job, error);
-        garbage->is_running = code == LEAT_OK;
-    }
-    if (!garbage->is_running) leat_arena_done(&garbage->arena);
-    return code;
-}
-
 /* --- flushing and compacting, a slice at a time --- */
 
 static leat_code work(pk_writer *self, leat_error *error)
@@ -360,7 +300,7 @@ static leat_code writer_on_wake(leat_operator *operator, leat_progress * progres
         LEAT_TRY(take_loaded(self, error));
     }
     LEAT_TRY(work(self, error));
-    return collect_garbage(self, error);
+    return leat_pk_garbage_collect(&self->garbage, self->operator.context, self->buckets, self->buckets_count, error);
 }
 
 /* --- index files --- */
@@ -547,7 +487,7 @@ static void writer_close(leat_operator *operator)
     leat_free(self->buckets);
     leat_pk_loader_done(&self->loader);
     leat_paimon_row_split_done(&self->split);
-    if (self->garbage.is_running) leat_arena_done(&self->garbage.arena);
+    leat_pk_garbage_done(&self->garbage);
     if (self->index.is_started) leat_arena_done(&self->index.arena);
     leat_free(self->split_buckets);
     leat_free(self->kept_rows);

@@ -1,5 +1,5 @@
-"""mysql_sync_table with real processes: a table is read while it changes, task managers are killed in between; in the end
-pypaimon reads what MariaDB has."""
+"""mysql_sync_table with real processes: a table is read while it changes, task managers are killed in between; in the
+end pypaimon reads what MariaDB has."""
 
 import random
 import threading
@@ -21,7 +21,8 @@ CREATE TABLE accounts (
   note TEXT, balance DECIMAL(12, 2), account INT UNSIGNED NOT NULL, branch SMALLINT NOT NULL,
   region VARCHAR(8) CHARACTER SET latin1, seen DATETIME(3), level ENUM('low', 'high'), PRIMARY KEY (account, branch)
 );
-INSERT INTO accounts SELECT IF(seq % 3, CONCAT('note ', seq), NULL), seq / 7, seq, CAST(seq % 5 AS SIGNED) - 2, ELT(seq % 3 + 1, 'n', 'S', 'é'),
+INSERT INTO accounts SELECT IF(seq % 3, CONCAT('note ', seq), NULL), seq / 7, seq, CAST(seq % 5 AS SIGNED) - 2,
+  ELT(seq % 3 + 1, 'n', 'S', 'é'),
   '2024-02-29 12:00:00.123' + INTERVAL seq SECOND, IF(seq % 2, 'low', NULL) FROM bank_seq.numbers;
 """
 
@@ -83,7 +84,8 @@ def sync(cluster: Cluster, mariadb: MariaDB, house: Path, *more: str) -> str:
 
 def of_mariadb(mariadb: MariaDB) -> set[tuple[str, ...]]:
     rows = mariadb.sql(
-        "SET NAMES utf8mb4; SELECT IFNULL(note, '-'), IFNULL(balance, '-'), account, branch, IFNULL(region, '-'), IFNULL(seen, '-'), "
+        "SET NAMES utf8mb4; SELECT IFNULL(note, '-'), IFNULL(balance, '-'), account, branch, "
+        "IFNULL(region, '-'), IFNULL(seen, '-'), "
         "IFNULL(level, '-') FROM bank.accounts;"
     )
     return {tuple(row) for row in rows}
@@ -156,5 +158,5 @@ def test_what_is_wrong_is_said(cluster: Cluster, mariadb: MariaDB, tmp_path: Pat
     mariadb.sql("DROP DATABASE IF EXISTS bank; CREATE DATABASE bank; CREATE TABLE bank.accounts (a INT);")
     with pytest.raises(LabError, match="can't infer primary keys"):
         sync(cluster, mariadb, tmp_path / "house")
-    with pytest.raises(LabError, match="--tabel_conf|tabel"):
+    with pytest.raises(LabError, match="tabel"):
         sync(cluster, mariadb, tmp_path / "house", "--tabel_conf=x=y")
