@@ -24,9 +24,14 @@ void leat_cdc_put_key_literal(const leat_mysql_column *column, const leat_mysql_
             leat_mysql_cell_text(cell, out);
             break;
         }
+        if (is_text && column->charset && column->collation) leat_bytes_text(out, "CONVERT(");
         if (is_text) leat_bytes_text(out, "CONVERT(");
         leat_mysql_put_hex(out, cell->data, cell->size);
-        if (is_text) leat_bytes_text(out, " USING utf8mb4)");
+        if (!is_text) break;
+        /* In the column's own charset and collation: so it compares as the index is ordered. */
+        leat_bytes_text(out, " USING utf8mb4)");
+        if (!column->charset || !column->collation) break;
+        leat_bytes_format(out, " USING %s) COLLATE %s", column->charset, column->collation);
         break;
     case LEAT_CELL_ZERO: leat_bytes_text(out, "'0000-00-00'"); break;
     case LEAT_CELL_DATE:

@@ -153,6 +153,8 @@ static leat_code read_column(MYSQL_ROW row, leat_arena *arena, leat_mysql_column
     out->type_text = leat_arena_strdup(arena, row[2]);
     out->comment = leat_arena_strdup(arena, row[9] ? row[9] : "");
     out->charset = row[8] ? leat_arena_strdup(arena, row[8]) : NULL;
+    out->collation = row[10] ? leat_arena_strdup(arena, row[10]) : NULL;
+    if (row[10] && !out->collation) return leat_fail_no_memory(error);
     if (!out->name || !out->type_text || !out->comment || (row[8] && !out->charset)) return leat_fail_no_memory(error);
     out->is_unsigned = strstr(row[2], "unsigned") != NULL || strstr(row[2], "zerofill") != NULL;
     switch (out->kind) {
@@ -193,7 +195,8 @@ static leat_code read_columns(MYSQL *mysql, leat_arena *arena, leat_mysql_table 
     MYSQL_RES *result;
     LEAT_TRY(query_about(mysql,
                          "SELECT COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, IS_NULLABLE, CHARACTER_MAXIMUM_LENGTH, "
-                         "NUMERIC_PRECISION, NUMERIC_SCALE, DATETIME_PRECISION, CHARACTER_SET_NAME, COLUMN_COMMENT "
+                         "NUMERIC_PRECISION, NUMERIC_SCALE, DATETIME_PRECISION, CHARACTER_SET_NAME, COLUMN_COMMENT, "
+                         "COLLATION_NAME "
                          "FROM information_schema.COLUMNS",
                          out->database, out->name, " ORDER BY ORDINAL_POSITION", &result, error));
     out->columns = leat_arena_take(arena, (size_t)(mysql_num_rows(result) + 1) * sizeof *out->columns);
@@ -293,6 +296,7 @@ void leat_mysql_table_write(const leat_mysql_table *table, leat_bytes *out)
         put_text(out, column->name);
         put_text(out, column->type_text);
         put_text(out, column->charset);
+        put_text(out, column->collation);
         put_text(out, column->comment);
         leat_bytes_put_u8(out, (uint8_t)column->kind);
         leat_bytes_put_u8(out, (uint8_t)(column->is_unsigned | column->is_nullable << 1));
@@ -312,6 +316,7 @@ static leat_code get_column(leat_reader *reader, leat_arena *arena, leat_mysql_c
     out->name = get_text(reader, arena);
     out->type_text = get_text(reader, arena);
     out->charset = get_text(reader, arena);
+    out->collation = get_text(reader, arena);
     out->comment = get_text(reader, arena);
     out->kind = (leat_mysql_kind)leat_reader_u8(reader);
     uint8_t flags = leat_reader_u8(reader);

@@ -43,8 +43,9 @@ typedef struct leat_mysql_column {
     int32_t length; /* CHAR, VARCHAR: characters; BINARY, VARBINARY: bytes; BIT: bits; DECIMAL: precision; temporal:
                        fraction digits; TINYINT: display width (0: none) */
     int32_t scale;  /* of DECIMAL */
-    const char *charset;  /* of text; NULL: none */
-    const char **members; /* of ENUM and SET */
+    const char *collation; /* of text; NULL: none */
+    const char *charset;   /* of text; NULL: none */
+    const char **members;  /* of ENUM and SET */
     int32_t members_count;
     const char *comment;
 } leat_mysql_column;
