@@ -113,6 +113,22 @@ static void answer_text(leat_http_request *request, int status, const char *json
     leat_http_answer(request, status, "application/json; charset=UTF-8", &body);
 }
 
+/* What a connection answered last, if it wants to know when the client goes. It hangs on the socket's object and not on
+ * `connection`, which libwebsockets makes anew for each request. */
+static void drop_last(struct lws *wsi)
+{
+    leat_http_request *last = lws_get_opaque_user_data(wsi);
+    if (last) leat_http_forget(last);
+    lws_set_opaque_user_data(wsi, NULL);
+}
+
+static void on_destroy(struct lws *wsi)
+{
+    leat_http_request *last = lws_get_opaque_user_data(wsi);
+    if (last) last->on_lost(last);
+    lws_set_opaque_user_data(wsi, NULL);
+}
+
 static void begin_wait(leat_http *self, connection *peer)
 {
     peer->next = self->waiting;
@@ -132,6 +148,7 @@ static void end_wait(connection *peer)
 static int on_request(leat_http *self, struct lws *wsi, connection *peer, const char *path, size_t length)
 {
     peer->request = make_request(self, wsi, path, length);
+    drop_last(wsi);
     *peer = (connection){.wsi = wsi, .request = peer->request};
     if (!peer->request) return -1;
     lws_set_timeout(wsi, NO_PENDING_TIMEOUT, 0); /* an answer may take long: long polls */
@@ -209,7 +226,10 @@ static int on_writable(struct lws *wsi, connection *peer)
     }
     peer->request = NULL;
     end_wait(peer);
-    leat_http_forget(request);
+    if (request->on_lost)
+        lws_set_opaque_user_data(wsi, request);
+    else
+        leat_http_forget(request);
     if (peer->closes) return -1;
     lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_KEEPALIVE_IDLE, IDLE_SECONDS);
     return lws_http_transaction_completed(wsi) ? -1 : 0;
@@ -268,6 +288,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
         }
         return 0;
     case LWS_CALLBACK_HTTP_WRITEABLE: return on_writable(wsi, peer);
+    case LWS_CALLBACK_WSI_DESTROY: on_destroy(wsi); return 0;
     case LWS_CALLBACK_CLOSED_HTTP:
         if (peer) on_closed(self, peer);
         return 0;

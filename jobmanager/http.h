@@ -41,7 +41,8 @@ struct leat_http_request {
     leat_bytes body;
     void *handler_data;  /* the handler's */
     atomic_bool is_gone; /* the client closed the connection */
-    /* Optional: on the service thread, when the answer could not be delivered. Takes the request; leat_http_forget. */
+    /* Optional: on any thread, when the client closed its connection before the answer was delivered, or after
+     * it without another request. Takes the request; leat_http_forget. */
     void (*on_lost)(leat_http_request *request);
     /* The server's. */
     void *connection;

@@ -6,7 +6,14 @@
 #include "common/memory.h"
 #include "jobmanager/sessions_internal.h"
 
-enum { FETCH_BATCHES_MAX = 32, FETCH_BYTES_MAX = 1 << 20, QUERIES_MAX = 64, READER_SILENT_MS = 60000 };
+enum {
+    FETCH_BATCHES_MAX = 32,
+    FETCH_BYTES_MAX = 1 << 20,
+    QUERIES_MAX = 64,
+    READER_SILENT_MS = 60000,
+    READER_GONE_MS = 3000,
+    FIRST_ASK_MS = 10000
+};
 
 /* One answer in the making: batches are copied on the loop and formatted on an I/O thread. */
 typedef struct fetch {
@@ -130,7 +137,7 @@ static void finish_fetch(leat_jobmanager *manager, leat_jm_message *message)
 {
     fetch *self = (fetch *)message;
     self->query->read_ms = leat_env_now_ms(manager->env);
-    if (is_gone(self->request)) self->query->is_abandoned = true;
+    if (is_gone(self->request)) self->query->abandoned_ms = self->query->read_ms;
     if (self->code == LEAT_OK) {
         json_t *about = json_pack("{s:I,s:I,s:b,s:s}", "next", (json_int_t)self->next, "rows",
                                   (json_int_t)(self->next - self->from), "end", 0, "state", "RUNNING");
@@ -256,7 +263,9 @@ void leat_query_close(leat_query *query)
 bool leat_query_was_abandoned(const leat_query *query, int64_t now_ms)
 {
     if (query->waiting) return is_gone(query->waiting);
-    return !query->was_read_up && (query->is_abandoned || now_ms - query->read_ms > READER_SILENT_MS);
+    bool is_left = query->abandoned_ms && now_ms - query->abandoned_ms > READER_GONE_MS;
+    return !query->was_read_up &&
+           (is_left || now_ms - query->read_ms > (query->was_asked ? READER_SILENT_MS : FIRST_ASK_MS));
 }
 
 static leat_query *find_query(leat_rest_call *call, leat_session_entry *session)
@@ -272,14 +281,13 @@ static leat_query *find_query(leat_rest_call *call, leat_session_entry *session)
 /* Rows were sent to nobody: whoever read this query does not any more. */
 static void on_reader_lost(leat_jobmanager *manager, leat_jm_message *message)
 {
-    (void)manager;
     leat_http_request *request = (leat_http_request *)message;
     const leat_rest *rest = request->handler_data;
     leat_rest_call place = {0};
     if (leat_rest_match("/leat/v1/sessions/:session/statements/:statement/rows", request->path, &place)) {
         for (leat_session_entry *session = rest->sessions->sessions; session; session = session->next) {
             leat_query *query = strcmp(session->id, place.parameters[0]) == 0 ? find_query(&place, session) : NULL;
-            if (query && !query->waiting) query->is_abandoned = true;
+            if (query && !query->waiting) query->abandoned_ms = leat_env_now_ms(manager->env);
         }
     }
     leat_http_forget(request);
@@ -316,7 +324,8 @@ void leat_sessions_rows(leat_rest_call *call)
     }
     leat_jm_job *job = leat_jobmanager_find_text(call->manager, query->job_id);
     if (query->waiting) answer_state(query, query->waiting, query->waiting_from, job); /* one reader: the newer one */
-    query->is_abandoned = false;
+    query->abandoned_ms = 0;
+    query->was_asked = true;
     query->read_ms = leat_env_now_ms(call->manager->env);
     query->waiting = call->request;
     call->request->on_lost = reader_is_lost;

@@ -67,13 +67,14 @@ struct leat_query {
     leat_session_entry *session;
     int number, references;
     int64_t read_ms;  /* when its reader was last heard or answered */
+    bool was_asked;   /* for rows, at least once */
     bool was_read_up; /* its end was told */
     char job_id[33];
     leat_session_result result; /* schema, time zone, names */
     leat_http_request *waiting; /* NULL: nobody waits for rows */
     uint64_t waiting_from;
     leat_row_format waiting_format;
-    bool is_abandoned; /* a reader closed its connection without its answer */
+    int64_t abandoned_ms; /* when its reader closed the connection; 0: it did not */
 };
 
 /* --- sessions.c --- */
