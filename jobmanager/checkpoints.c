@@ -148,6 +148,7 @@ void leat_jm_checkpoints_free(leat_jm_job *job)
     leat_jm_checkpoints_stop(job);
     leat_metadata_free(job->completed);
     leat_metadata_free(job->committing);
+    leat_metadata_free(job->uncertain);
     for (int32_t i = 0; i < job->checkpoints_count; i++)
         leat_free(job->checkpoints[i].path);
     leat_free(job->retained);
@@ -483,19 +484,51 @@ static void tell_complete(leat_jm_job *job, int64_t checkpoint_id)
     leat_jm_enumerators_complete(job, checkpoint_id);
 }
 
-void leat_jm_on_committed(leat_jm_job *job, int64_t checkpoint_id, leat_code code, const leat_error *error)
+/* A conflict is certain: nothing of the checkpoint is in the table and nothing of it can be, so a restart begins at the
+ * one before it. After any other error the commit may have been done with its answer lost: then only the same
+ * checkpoint is a place to begin, after it was committed once more (which finds what is there). */
+static void on_commit_failed(leat_jm_job *job, Leat__Pb__CheckpointMetadata *metadata, leat_code code,
+                             const leat_error *error)
 {
-    Leat__Pb__CheckpointMetadata *metadata = job->committing;
-    job->committing = NULL;
-    if (code != LEAT_OK) {
-        /* The checkpoint holds what can't be committed, so a restart begins at the one before it, whose commit is done.
-         */
+    int64_t checkpoint_id = (int64_t)metadata->checkpoint;
+    if (job->has_checkpoints && code != LEAT_CONFLICT) {
+        leat_metadata_free(job->uncertain);
+        job->uncertain = metadata;
+        if (job->state == LEAT_JOB_RESTARTING) { /* it was the attempt before the restart: try again later */
+            leat_log(LEAT_LOG_WARN, "committer", "%s; trying again", error->text);
+            job->restart_at_ms = leat_jm_now_ms(job->jobmanager) + leat_jm_restart_delay_ms(job);
+        }
+    } else {
         if (job->has_checkpoints) {
             end_stats(job, checkpoint_id, LEAT_JM_CHECKPOINT_FAILED, "Its commit failed.");
             leat_metadata_remove_later(job->jobmanager->env, job->checkpoint_dir, checkpoint_id);
         }
         leat_metadata_free(metadata);
-        leat_jm_fail(job, "committer", error);
+    }
+    leat_jm_fail(job, "committer", error);
+}
+
+/* Before an attempt begins: the commit that nobody knows the end of. True when one was started; the restart comes after
+ * it. */
+bool leat_jm_commit_uncertain(leat_jm_job *job)
+{
+    if (!job->uncertain) return false;
+    job->committing = job->uncertain;
+    job->uncertain = NULL;
+    job->restart_at_ms = INT64_MAX;
+    leat_error error = {0};
+    int64_t checkpoint_id = (int64_t)job->committing->checkpoint;
+    if (leat_jm_commit(job, job->committing, &error) != LEAT_OK)
+        leat_jm_on_committed(job, checkpoint_id, error.code, &error);
+    return true;
+}
+
+void leat_jm_on_committed(leat_jm_job *job, int64_t checkpoint_id, leat_code code, const leat_error *error)
+{
+    Leat__Pb__CheckpointMetadata *metadata = job->committing;
+    job->committing = NULL;
+    if (code != LEAT_OK) {
+        on_commit_failed(job, metadata, code, error);
         return;
     }
     if (!job->has_checkpoints) {
@@ -506,7 +539,11 @@ void leat_jm_on_committed(leat_jm_job *job, int64_t checkpoint_id, leat_code cod
     job->completed = metadata;
     retain(job, checkpoint_id);
     end_stats(job, checkpoint_id, LEAT_JM_CHECKPOINT_COMPLETED, NULL);
-    if (!job->has_coordinator) return; /* the attempt is ending; the restart begins here */
+    if (!job->has_coordinator) { /* the attempt is ending, or has ended: the restart begins here */
+        bool has_ended = job->state == LEAT_JOB_RESTARTING && job->slots_count == 0;
+        if (has_ended) job->restart_at_ms = leat_jm_now_ms(job->jobmanager);
+        return;
+    }
     tell_complete(job, checkpoint_id);
     leat_jm_changed(job);
     leat_jm_pending *waiting = NULL;

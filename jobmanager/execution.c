@@ -231,9 +231,10 @@ void leat_jm_try_schedule(leat_jobmanager *self)
         for (leat_jm_job *job = self->jobs; job; job = job->next) {
             bool is_waiting = job->state == LEAT_JOB_CREATED ||
                               (job->state == LEAT_JOB_RESTARTING && job->restart_at_ms <= leat_jm_now_ms(self));
-            if (is_waiting && job->slots_count == 0) waiting = job;
+            if (is_waiting && job->slots_count == 0 && !job->committing) waiting = job;
         }
         if (!waiting) return;
+        if (leat_jm_commit_uncertain(waiting)) continue;
         bool placed = false;
         leat_error error = {0};
         leat_code code = leat_jm_place(waiting, &placed, &error);
@@ -337,6 +338,12 @@ static bool may_restart(const leat_jm_job *job)
     return attempts < 0 || job->restarts < attempts;
 }
 
+int64_t leat_jm_restart_delay_ms(const leat_jm_job *job)
+{
+    const char *strategy = leat_config_string(&job->config, LEAT_OPTION_RESTART_STRATEGY);
+    return strategy[0] ? leat_config_duration_ms(&job->config, LEAT_OPTION_RESTART_FIXED_DELAY) : 1000;
+}
+
 /* Which errors no restart can mend: the same input would meet them again. */
 static bool is_permanent(leat_code code)
 {
@@ -378,12 +385,9 @@ void leat_jm_check_ended(leat_jm_job *job)
     }
     leat_jm_release_slots(job);
     switch (job->state) {
-    case LEAT_JOB_RESTARTING: {
-        const char *strategy = leat_config_string(&job->config, LEAT_OPTION_RESTART_STRATEGY);
-        int64_t delay_ms = strategy[0] ? leat_config_duration_ms(&job->config, LEAT_OPTION_RESTART_FIXED_DELAY) : 1000;
-        job->restart_at_ms = leat_jm_now_ms(job->jobmanager) + delay_ms;
+    case LEAT_JOB_RESTARTING:
+        job->restart_at_ms = leat_jm_now_ms(job->jobmanager) + leat_jm_restart_delay_ms(job);
         break;
-    }
     case LEAT_JOB_FAILING: leat_jm_set_state(job, LEAT_JOB_FAILED); break;
     case LEAT_JOB_CANCELLING: leat_jm_set_state(job, LEAT_JOB_CANCELED); break;
     default: leat_jm_set_state(job, is_success ? LEAT_JOB_FINISHED : LEAT_JOB_FAILED); break;

@@ -31,6 +31,7 @@ void leat_jm_check_ended(leat_jm_job *job);
 void leat_jm_tick_job(leat_jm_job *job, int64_t now_ms, int64_t *next_ms);
 leat_jm_task *leat_jm_find_task(leat_jm_job *job, uint32_t vertex, uint32_t subtask);
 void leat_jm_job_free(leat_jm_job *job);
+int64_t leat_jm_restart_delay_ms(const leat_jm_job *job);
 
 /* --- checkpoints.c --- */
 LEAT_CHECKED leat_code leat_jm_checkpoints_start(leat_jm_job *job, leat_error *error);
@@ -44,6 +45,7 @@ void leat_jm_on_enumerator_snapshot(leat_jm_job *job, int64_t checkpoint_id, int
                                     leat_bytes *state);
 void leat_jm_on_committed(leat_jm_job *job, int64_t checkpoint_id, leat_code code, const leat_error *error);
 void leat_jm_checkpoints_free(leat_jm_job *job);
+bool leat_jm_commit_uncertain(leat_jm_job *job);
 /* The parts that a vertex gets on restore, into the Deploy message's arrays (allocated; freed by
  * leat_jm_free_restored). */
 LEAT_CHECKED leat_code leat_jm_fill_restored(leat_jm_job *job, Leat__Pb__Deploy *deploy, leat_error *error);

@@ -147,7 +147,10 @@ struct leat_jm_job {
     leat_jm_pending *pending;                 /* list */
     Leat__Pb__CheckpointMetadata *completed;  /* newest whose commit is done: where a restart begins */
     Leat__Pb__CheckpointMetadata *committing; /* stored, its commit is under way */
-    int64_t *retained;                        /* ids, oldest first */
+    /* Stored, and nobody knows whether its commit was done (storage went away): committed again before the next
+     * attempt, which begins there. NULL: none. */
+    Leat__Pb__CheckpointMetadata *uncertain;
+    int64_t *retained; /* ids, oldest first */
     size_t retained_count, retained_capacity;
     leat_jm_checkpoint_stats checkpoints[LEAT_JM_CHECKPOINTS_MAX]; /* oldest first */
     int32_t checkpoints_count;

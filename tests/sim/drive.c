@@ -7,7 +7,7 @@
 
 #include "common/memory.h"
 
-enum { STORM_US = 4000000, CALM_US = 60000000, HEALED_CHECKPOINTS = 3, TASKMANAGERS = 3 };
+enum { STORM_US = 4000000, OUTAGE_US = 9000000, CALM_US = 60000000, HEALED_CHECKPOINTS = 3, TASKMANAGERS = 3 };
 
 struct sim_drive {
     sim_world world; /* first */
@@ -40,7 +40,11 @@ static void set(sim_world *world, const char *key, const char *format, int64_t v
 
 static sim_weather draw_weather(sim_world *dice)
 {
-    return (sim_weather){.delay_us_max = 1 + (int)sim_below(dice, 5000),
+    /* An outage outlasts the committer's patience: nobody knows then whether its last commit was done. */
+    int64_t outage_us = sim_below(dice, 8) == 0 ? 500000 + (int64_t)sim_below(dice, 2000000) : 0;
+    return (sim_weather){.outage_from_us = outage_us,
+                         .outage_until_us = outage_us ? outage_us + OUTAGE_US : 0,
+                         .delay_us_max = 1 + (int)sim_below(dice, 5000),
                          .break_chance = (int)sim_below(dice, 8),
                          .storage_delay_us_max = (int)sim_below(dice, 20000),
                          .storage_fail_chance = (int)sim_below(dice, 300),
@@ -171,7 +175,7 @@ static void run_seed(const sim_scenario *scenario, uint64_t seed, totals *sum, c
     code = leat_jobmanager_submit(&world->manager, NULL, &graph, &self->job, NULL);
     LEAT_ASSERT(code == LEAT_OK);
     sim_after(world, self->kill_every_us, kill_one, NULL);
-    sim_run(world, STORM_US, watch, NULL);
+    sim_run(world, weather.outage_until_us + STORM_US, watch, NULL);
     sim_heal(world);
     if (!leat_job_state_is_terminal(self->job->state)) sim_run(world, world->now_us + CALM_US, watch, NULL);
     require_progress(self);

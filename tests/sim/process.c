@@ -231,8 +231,9 @@ static outcome enter(leat_storage *storage, const char *what, const char *path, 
     int64_t delay_us = (int64_t)sim_below(world, (uint64_t)delay_max + 1);
     sim_after(world, delay_us, sim_resume_fiber, leat_fiber_current());
     leat_fiber_yield();
-    bool fails = process->is_dead || sim_chance(world, world->weather.storage_fail_chance);
-    bool loses = !fails && sim_chance(world, world->weather.storage_lose_chance);
+    bool is_out = world->now_us >= world->weather.outage_from_us && world->now_us < world->weather.outage_until_us;
+    bool fails = process->is_dead || sim_chance(world, is_out ? 6000 : world->weather.storage_fail_chance);
+    bool loses = !fails && sim_chance(world, is_out ? 8000 : world->weather.storage_lose_chance);
     if (fails) (void)leat_fail(error, LEAT_IO, "%s %s: simulated failure", what, path);
     world->counts.storage_failures += fails && !process->is_dead;
     world->counts.storage_losses += loses;

@@ -36,6 +36,8 @@ typedef struct sim_weather {
     int storage_delay_us_max;
     int storage_fail_chance; /* fails without effect */
     int storage_lose_chance; /* has its effect, and fails */
+    int64_t outage_from_us,
+        outage_until_us; /* between them most storage calls fail, half of those after their effect */
 } sim_weather;
 
 struct sim_process {
