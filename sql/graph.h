@@ -48,7 +48,8 @@ typedef struct leat_stream {
     int32_t parallelism;
     int32_t changes; /* LEAT_CHANGES_… */
     bool is_bounded;
-    bool has_key; /* `key`: no two rows that are there at a time agree in these columns */
+    bool has_lost_key; /* it had one, and a projection left it out */
+    bool has_key;      /* `key`: no two rows that are there at a time agree in these columns */
     const int32_t *key;
     int32_t key_count;
     leat_exec_node *node;

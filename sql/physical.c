@@ -154,6 +154,7 @@ static leat_code project_key(leat_plan *plan, const leat_rel *project, leat_stre
         key[k] = at;
     }
     stream->key = key;
+    stream->has_lost_key = !stream->has_key;
     return LEAT_OK;
 }
 

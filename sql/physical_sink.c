@@ -33,7 +33,8 @@ static leat_code plan_sink(leat_graph *graph, const leat_sink_target *target, in
     leat_sink_request request = {.changes = changes,
                                  .is_overwrite = target->is_overwrite,
                                  .static_partition = target->static_partition,
-                                 .static_partition_count = target->static_partition_count};
+                                 .static_partition_count = target->is_overwrite ? target->static_partition_count
+                                                                                : 0}; /* else they are constants only */
     *out = (leat_sink_plan){0};
     leat_code code = table->connector->plan_sink(&context, &table->table, &request, out, plan->error);
     if (code == LEAT_OK) return LEAT_OK;
@@ -65,8 +66,11 @@ static leat_code refuse_changes(leat_graph *graph, const leat_sink_target *targe
 static leat_code check_key(leat_graph *graph, const leat_sink_target *target, const leat_stream *stream)
 {
     const leat_table *table = &target->table->table;
-    if (stream->changes == LEAT_CHANGES_INSERT || table->primary_key_count == 0 || !stream->has_key) return LEAT_OK;
-    bool is_same = stream->key_count <= table->primary_key_count;
+    const char *materialize = leat_config_find(graph->plan->config, "table.exec.sink.upsert-materialize");
+    if (materialize && strcasecmp(materialize, "NONE") == 0) return LEAT_OK;
+    if (stream->changes == LEAT_CHANGES_INSERT || table->primary_key_count == 0) return LEAT_OK;
+    if (!stream->has_key && !stream->has_lost_key) return LEAT_OK; /* the source tells none: its order is trusted */
+    bool is_same = stream->has_key && stream->key_count <= table->primary_key_count;
     for (int32_t k = 0; k < stream->key_count && is_same; k++) {
         bool is_found = false;
         for (int32_t p = 0; p < table->primary_key_count; p++)
@@ -78,7 +82,9 @@ static leat_code check_key(leat_graph *graph, const leat_sink_target *target, co
                          "The query's key is not the primary key of %s: its changes would have to be put in order "
                          "first (upsert materialize), which is not supported yet",
                          target->table->path);
-    leat_fail_hint(graph->plan->error, "group by the columns of the table's primary key");
+    leat_fail_hint(
+        graph->plan->error,
+        "group by the columns of the table's primary key, or SET 'table.exec.sink.upsert-materialize' = 'NONE'");
     return LEAT_UNSUPPORTED;
 }
 
@@ -91,7 +97,7 @@ static leat_code add_enforcer(leat_graph *graph, const leat_sink_target *target,
     leat_bytes text = {0}, bytes = {0};
     leat_bytes_text(&text, "ConstraintEnforcer[NotNullEnforcer(fields=[");
     for (int32_t i = 0; i < target->not_null_count; i++) {
-        names[i] = stream->schema.fields[target->not_null[i]].name;
+        names[i] = (target->table ? target->table->table.schema : stream->schema).fields[target->not_null[i]].name;
         leat_bytes_format(&text, "%s%s", i > 0 ? ", " : "", names[i]);
     }
     leat_bytes_text(&text, "])]");
