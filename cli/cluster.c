@@ -182,8 +182,9 @@ static leat_code start_taskmanager(leat_state *state, const cluster_arguments *g
     return code;
 }
 
-/* Waits until the job manager lists every living task manager of the state. */
-static leat_code wait_registered(const leat_state *state, leat_error *error)
+/* Waits until the job manager lists the processes of the state from `first` on: those that were started now. An older
+ * one may end meanwhile, that is not this command's matter. */
+static leat_code wait_registered(const leat_state *state, int first, leat_error *error)
 {
     leat_client *client;
     LEAT_TRY(leat_client_new(state->rest, &client, error));
@@ -195,7 +196,7 @@ static leat_code wait_registered(const leat_state *state, leat_error *error)
         code = leat_client_json(client, "GET", "/taskmanagers", NULL, &answer, error);
         const json_t *list = json_object_get(answer, "taskmanagers");
         is_complete = true;
-        for (int i = 0; code == LEAT_OK && i < state->processes_count; i++) {
+        for (int i = first; code == LEAT_OK && i < state->processes_count; i++) {
             const leat_state_process *process = &state->processes[i];
             if (process->is_jobmanager) continue;
             bool is_listed = false;
@@ -253,7 +254,7 @@ static leat_code start_in(const char *dir, const cluster_arguments *given, leat_
         code = start_taskmanager(state, given, error);
         if (code == LEAT_OK) code = leat_state_write(state, error);
     }
-    if (code == LEAT_OK) code = wait_registered(state, error);
+    if (code == LEAT_OK) code = wait_registered(state, 0, error);
     if (code != LEAT_OK) {
         end_all(state);
         leat_state_remove(state);
@@ -436,7 +437,7 @@ static leat_code add_in(const char *dir, const cluster_arguments *given, leat_st
     LEAT_TRY(start_taskmanager(state, given, error));
     forget_ended(state, state->processes_count - 1);
     leat_code code = leat_state_write(state, error);
-    if (code == LEAT_OK) code = wait_registered(state, error);
+    if (code == LEAT_OK) code = wait_registered(state, (int)state->processes_count - 1, error);
     if (code == LEAT_OK) return code;
     leat_process_end_all(&state->processes[state->processes_count - 1].process, 1, END_PATIENCE_MS);
     state->processes_count--;
