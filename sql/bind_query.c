@@ -168,15 +168,9 @@ static leat_code make_aggregate(leat_plan *plan, leat_scope *scope, leat_rel **o
         output[scope->keys_count + i].type = calls[i].type;
         if (!output[scope->keys_count + i].name) return leat_fail_no_memory(plan->error);
     }
-    leat_rel *input;
-    if (used == 0) { /* COUNT(*) alone: a row needs a column */
-        exprs[0] = leat_expr_literal_int(plan, 0);
-        fields[0].name = "$f0";
-        used = 1;
-        if (!exprs[0]) return leat_fail_no_memory(plan->error);
-    }
+    leat_rel *input = scope->rel; /* COUNT(*) alone reads no column */
     LEAT_TRY(make_names_unique(plan, fields, used));
-    LEAT_TRY(leat_rel_project(plan, scope->rel, exprs, fields, used, &input));
+    if (used > 0) LEAT_TRY(leat_rel_project(plan, scope->rel, exprs, fields, used, &input));
     leat_rel *rel = leat_rel_new(plan, LEAT_REL_AGGREGATE, input);
     if (!rel) return leat_fail_no_memory(plan->error);
     rel->keys = keys;

@@ -57,7 +57,14 @@ leat_code leat_parse_statement(leat_parse *parse, leat_error *error)
     parse->in_hint = false;
     parse->is_first = true;
     if (leat_sql_yylex_init_extra(parse, &scanner) != 0) return leat_fail_no_memory(error);
-    int failed = leat_sql_yyparse(parse, scanner);
+    jmp_buf stop;
+    volatile int failed = 1; /* the parser's own stacks are lost when the lexer stops: seldom, and small */
+    parse->stop = &stop;
+    if (setjmp(stop) == 0)
+        failed = leat_sql_yyparse(parse, scanner);
+    else
+        parse->code = leat_fail_no_memory(parse->error);
+    parse->stop = NULL;
     leat_sql_yylex_destroy(scanner);
     if (parse->code != LEAT_OK) return parse->code;
     return failed ? leat_fail(error, LEAT_INVALID, "The statement is not understood") : LEAT_OK;

@@ -4,6 +4,8 @@
  * itself: a ';' within quotes, comments or BEGIN STATEMENT SET … END ends nothing. */
 #pragma once
 
+#include <setjmp.h>
+
 #include "common/error.h"
 #include "sql/ast.h"
 
@@ -19,6 +21,7 @@ typedef struct leat_parse {
     leat_code code;
     leat_error *error;
     leat_sql_range error_place;
+    jmp_buf *stop; /* where the lexer goes without memory */
     bool in_hint, is_first;
 } leat_parse;
 
