@@ -147,48 +147,103 @@ static leat_code bind_one(leat_plan *plan, const leat_cte *ctes, const leat_ast_
     return leat_scope_add(plan, scope, &relation);
 }
 
-/* `left = right` over different sides: true and the columns. */
-static bool is_key_pair(const leat_expr *expr, int32_t left_count, int32_t *left, int32_t *right)
+static bool reads_only(const leat_expr *expr, int32_t count)
 {
-    if (expr->kind != LEAT_EXPR_CALL || strcmp(expr->function, "=") != 0) return false;
-    const leat_expr *a = expr->arguments[0], *b = expr->arguments[1];
-    if (a->kind != LEAT_EXPR_COLUMN || b->kind != LEAT_EXPR_COLUMN) return false;
-    if ((a->column < left_count) == (b->column < left_count)) return false;
-    *left = a->column < left_count ? a->column : b->column;
-    *right = (a->column < left_count ? b->column : a->column) - left_count;
+    if (expr->kind == LEAT_EXPR_COLUMN) return expr->column < count;
+    for (int32_t i = 0; i < expr->arguments_count; i++)
+        if (!reads_only(expr->arguments[i], count)) return false;
     return true;
 }
 
-/* Splits ON into key pairs and the rest. A pair whose types differ gets the stream's side cast in a projection below.
+/* `stream = column of the table`, either way round; the stream's side may be any expression of it: a cast, a constant.
  */
+static bool is_key_pair(const leat_expr *expr, int32_t left_count, const leat_expr **left, int32_t *right)
+{
+    if (expr->kind != LEAT_EXPR_CALL || strcmp(expr->function, "=") != 0) return false;
+    for (int side = 0; side < 2; side++) {
+        const leat_expr *stream = expr->arguments[side], *table = expr->arguments[1 - side];
+        if (table->kind != LEAT_EXPR_COLUMN || table->column < left_count || !reads_only(stream, left_count)) continue;
+        *left = stream;
+        *right = table->column - left_count;
+        return true;
+    }
+    return false;
+}
+
+/* Keys that are computed become columns of the stream, behind its own; the table's columns move by as many. */
+static leat_code add_key_columns(leat_plan *plan, leat_rel *join, const leat_expr **keys)
+{
+    leat_rel *input = join->inputs[0];
+    int32_t left = input->schema.fields_count, used = left, all = join->schema.fields_count;
+    const leat_expr **exprs = leat_arena_take(plan->arena, (size_t)(left + join->keys_count) * sizeof *exprs);
+    leat_field *fields = leat_arena_take(plan->arena, (size_t)(all + join->keys_count) * sizeof *fields);
+    int32_t *map = leat_arena_take(plan->arena, (size_t)all * sizeof *map);
+    if (!exprs || !fields || !map) return leat_fail_no_memory(plan->error);
+    for (int32_t i = 0; i < left; i++) {
+        exprs[i] = leat_expr_column(plan, &input->schema, i);
+        fields[i] = input->schema.fields[i];
+        if (!exprs[i]) return leat_fail_no_memory(plan->error);
+    }
+    for (int32_t k = 0; k < join->keys_count; k++) {
+        join->keys[k] = keys[k]->kind == LEAT_EXPR_COLUMN ? keys[k]->column : used;
+        if (keys[k]->kind == LEAT_EXPR_COLUMN) continue;
+        fields[used] = (leat_field){leat_arena_format(plan->arena, "$k%d", k), keys[k]->type};
+        exprs[used] = keys[k];
+        if (!fields[used++].name) return leat_fail_no_memory(plan->error);
+    }
+    if (used == left) return LEAT_OK;
+    for (int32_t i = 0; i < all; i++)
+        map[i] = i < left ? i : i + used - left;
+    memcpy(fields + used, join->schema.fields + left, (size_t)(all - left) * sizeof *fields);
+    LEAT_TRY(leat_rel_project(plan, input, exprs, fields, used, &join->inputs[0]));
+    join->schema = (leat_schema){all + used - left, fields};
+    if (join->condition) join->condition = leat_expr_remap(plan, join->condition, map);
+    return LEAT_OK;
+}
+
+/* Splits ON into keys and the rest. */
 static leat_code split_condition(leat_plan *plan, leat_rel *join, const leat_expr *on, leat_sql_range place)
 {
     int32_t left_count = join->inputs[0]->schema.fields_count;
     int32_t count = on->kind == LEAT_EXPR_AND ? on->arguments_count : 1;
     join->keys = leat_arena_take(plan->arena, (size_t)count * sizeof *join->keys);
     join->table_keys = leat_arena_take(plan->arena, (size_t)count * sizeof *join->table_keys);
-    if (!join->keys || !join->table_keys) return leat_fail_no_memory(plan->error);
+    const leat_expr **keys = leat_arena_take(plan->arena, (size_t)count * sizeof *keys);
+    if (!join->keys || !join->table_keys || !keys) return leat_fail_no_memory(plan->error);
     for (int32_t i = 0; i < count; i++) {
-        const leat_expr *part = on->kind == LEAT_EXPR_AND ? on->arguments[i] : on;
-        int32_t left, right;
+        const leat_expr *part = on->kind == LEAT_EXPR_AND ? on->arguments[i] : on, *left;
+        int32_t right;
         bool is_key = is_key_pair(part, left_count, &left, &right);
         for (int32_t k = 0; k < join->keys_count && is_key; k++)
             is_key = join->table_keys[k] != right;
-        if (is_key && leat_type_equal(&join->inputs[0]->schema.fields[left].type,
-                                      &join->source->table.schema.fields[right].type, false)) {
-            join->keys[join->keys_count] = left;
+        if (is_key && leat_type_equal(&left->type, &join->source->table.schema.fields[right].type, false)) {
+            keys[join->keys_count] = left;
             join->table_keys[join->keys_count++] = right;
             continue;
         }
         join->condition = leat_expr_and(plan, join->condition, part);
         if (!join->condition) return leat_fail_no_memory(plan->error);
     }
-    if (join->keys_count > 0) return LEAT_OK;
+    if (join->keys_count > 0) return add_key_columns(plan, join, keys);
     (void)leat_plan_fail(plan, place, LEAT_INVALID,
                          "Temporal table join requires an equality condition on fields of %s", join->source->path);
-    leat_fail_hint(plan->error, "compare a column of the stream with a column of the same type of '%s': ON a.x = b.x",
+    leat_fail_hint(plan->error, "compare a column of '%s', not cast, with the stream: ON a.x = b.x",
                    join->source->table.name);
     return LEAT_INVALID;
+}
+
+/* The columns of both sides, without those that only the join needed. */
+static leat_code hide_key_columns(leat_plan *plan, leat_scope *scope, leat_rel *join, const leat_schema *shown,
+                                  int32_t left)
+{
+    int32_t moved = join->schema.fields_count - shown->fields_count;
+    const leat_expr **exprs = leat_arena_take(plan->arena, (size_t)shown->fields_count * sizeof *exprs);
+    if (!exprs) return leat_fail_no_memory(plan->error);
+    for (int32_t i = 0; i < shown->fields_count; i++) {
+        exprs[i] = leat_expr_column(plan, &join->schema, i < left ? i : i + moved);
+        if (!exprs[i]) return leat_fail_no_memory(plan->error);
+    }
+    return leat_rel_project(plan, join, exprs, shown->fields, shown->fields_count, &scope->rel);
 }
 
 static const leat_lookup_hint *find_hint(leat_plan *plan, const leat_ast_source *source)
@@ -267,7 +322,10 @@ static leat_code bind_lookup_join(leat_plan *plan, const leat_cte *ctes, const l
                               "A lookup join needs ON with an equality (USING is not supported yet)");
     const leat_expr *on;
     LEAT_TRY(leat_bind_condition(plan, scope, source->on, "ON", &on));
-    return split_condition(plan, join, on, source->on->place);
+    leat_schema shown = join->schema;
+    LEAT_TRY(split_condition(plan, join, on, source->on->place));
+    return join->schema.fields_count == shown.fields_count ? LEAT_OK
+                                                           : hide_key_columns(plan, scope, join, &shown, left_count);
 }
 
 leat_code leat_bind_from(leat_plan *plan, const leat_cte *ctes, const leat_ast_source *source, leat_scope *scope)

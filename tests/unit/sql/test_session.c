@@ -254,6 +254,20 @@ static void the_lab_is_planned(void **state)
     }
 }
 
+static void a_lookup_key_may_be_computed(void **state)
+{
+    must(*state, lab);
+    must(*state, "CREATE TABLE wide (id BIGINT PRIMARY KEY NOT ENFORCED, c STRING) WITH ('bucket'='2')");
+    graph_is(*state,
+             "SELECT * FROM orders AS o JOIN wide FOR SYSTEM_TIME AS OF o.proc_time AS w ON w.id = o.client_id AND w.c "
+             "<> 'x'",
+             "paimon-source:1>calc>lookup-join>calc>collect");
+    fails(*state, "SELECT * FROM orders AS o JOIN wide FOR SYSTEM_TIME AS OF o.proc_time AS w ON o.amount > 3",
+          LEAT_INVALID, "requires an equality condition", "not cast");
+    fails(*state, "SELECT * FROM orders AS o JOIN wide FOR SYSTEM_TIME AS OF o.amount AS w ON o.amount = w.id",
+          LEAT_UNSUPPORTED, "processing time attribute", "PROCTIME()");
+}
+
 static void secrets_are_masked(void **state)
 {
     leat_session_result last;
@@ -297,6 +311,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(like_takes_what_it_is_told, begin, end),
         cmocka_unit_test_setup_teardown(catalogs_are_the_clusters_temporary_objects_the_sessions, begin, end),
         cmocka_unit_test_setup_teardown(the_lab_is_planned, begin, end),
+        cmocka_unit_test_setup_teardown(a_lookup_key_may_be_computed, begin, end),
         cmocka_unit_test_setup_teardown(secrets_are_masked, begin, end),
         cmocka_unit_test_setup_teardown(every_failing_allocation_is_an_error, begin, end),
     };
