@@ -1,202 +1,28 @@
 #include "operators/aggregate.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "columnar/hash.h"
-#include "columnar/kernel.h"
 #include "common/memory.h"
-#include "flow/state.h"
-#include "operators/accumulator.h"
+#include "operators/aggregate_state.h"
 #include "operators/config.h"
 
 enum { STATE_VERSION = 1 };
-
-/* A group's record. */
-typedef struct group {
-    int64_t rows;    /* of the input in it */
-    int64_t touched; /* the batch that changed it last */
-    bool is_out;     /* the downstream knows it */
-    leat_accumulator accumulators[];
-} group;
-
-typedef struct aggregate {
-    leat_operator operator; /* first */
-    leat_arena arena;
-    leat_aggregate_config config;
-    leat_accumulator_kind *kinds;
-    leat_type *key_types;
-    leat_layout *output_layouts;
-    leat_state *state;
-    leat_state_keys keys;
-    void **groups;                   /* of the batch's rows */
-    leat_accumulator **accumulators; /* of one call, of the rows that count */
-    uint16_t *rows;
-    int8_t *signs;
-    group **touched; /* in order of first touch */
-    int32_t touched_count, touched_next;
-    int64_t batch_number;
-    leat_batch_builder before, out;  /* rows as the downstream knows them; rows to emit */
-    leat_batch *old_rows, *new_rows; /* of the touched groups */
-    size_t cursor;                   /* of the final pass of a batch job */
-    bool is_final;
-} aggregate;
-
-/* --- resolution --- */
-
-bool leat_aggregate_exists(const char *name)
-{
-    static const char *const names[] = {"COUNT", "SUM", "MIN", "MAX", "AVG"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strcasecmp(name, names[i]) == 0) return true;
-    }
-    return false;
-}
-
-static leat_code fail_type(const char *name, const leat_type *argument, leat_error *error)
-{
-    leat_bytes text = {0};
-    leat_type_print_calcite(argument, &text);
-    leat_code code = leat_fail(error, LEAT_INVALID,
-                               "Cannot apply '%s' to arguments of type '%s(<%s>)'. Supported form(s): '%s(<NUMERIC>)'",
-                               name, name, text.failed || !text.data ? "?" : (char *)text.data, name);
-    leat_bytes_done(&text);
-    return code;
-}
-
-static leat_type sum_type(const leat_type *argument, bool nullable)
-{
-    if (argument->kind != LEAT_TYPE_DECIMAL) return leat_type_with_nullable(argument, nullable);
-    return leat_type_decimal(LEAT_DECIMAL_PRECISION_MAX, argument->scale, nullable);
-}
-
-static leat_type average_type(const leat_type *argument, bool nullable)
-{
-    if (argument->kind != LEAT_TYPE_DECIMAL) return leat_type_with_nullable(argument, nullable);
-    return leat_type_decimal(LEAT_DECIMAL_PRECISION_MAX, argument->scale > 6 ? argument->scale : 6, nullable);
-}
-
-leat_code leat_aggregate_resolve(const char *name, const leat_type *argument, bool is_global, leat_aggregate_call *out,
-                                 leat_error *error)
-{
-    *out = (leat_aggregate_call){.column = -1, .filter = -1};
-    if (strcasecmp(name, "COUNT") == 0) {
-        out->function = argument ? LEAT_AGGREGATE_COUNT : LEAT_AGGREGATE_COUNT_STAR;
-        out->type = leat_type_make(LEAT_TYPE_BIGINT, false);
-        return LEAT_OK;
-    }
-    if (!leat_aggregate_exists(name))
-        return leat_fail(error, LEAT_NOT_FOUND, "No match found for function signature %s", name);
-    if (!argument) return leat_fail(error, LEAT_INVALID, "Invalid number of arguments to function '%s'", name);
-    bool nullable = argument->nullable || is_global;
-    if (strcasecmp(name, "MIN") == 0 || strcasecmp(name, "MAX") == 0) {
-        out->function = strcasecmp(name, "MIN") == 0 ? LEAT_AGGREGATE_MIN : LEAT_AGGREGATE_MAX;
-        out->type = leat_type_with_nullable(argument, nullable);
-        bool is_ordered = leat_type_has_column(argument) && argument->kind != LEAT_TYPE_NULL;
-        return is_ordered ? LEAT_OK : fail_type(name, argument, error);
-    }
-    if (!leat_type_is_numeric(argument)) return fail_type(name, argument, error);
-    bool is_sum = strcasecmp(name, "SUM") == 0;
-    out->function = is_sum ? LEAT_AGGREGATE_SUM : LEAT_AGGREGATE_AVG;
-    out->type = is_sum ? sum_type(argument, nullable) : average_type(argument, nullable);
-    return LEAT_OK;
-}
-
-/* --- configuration --- */
-
-static void put_type(const leat_type *type, leat_bytes *out)
-{
-    leat_bytes text = {0};
-    leat_type_print(type, false, &text);
-    if (text.failed) out->failed = true;
-    leat_bytes_put_block(out, text.data, text.size);
-    leat_bytes_done(&text);
-}
-
-void leat_aggregate_config_write(const leat_aggregate_config *config, leat_bytes *out)
-{
-    leat_schema_write(&config->input, out);
-    leat_config_put_columns(out, config->keys, config->keys_count);
-    leat_bytes_put_u8(out, config->has_retractions);
-    leat_bytes_put_u8(out, (uint8_t)config->output);
-    leat_bytes_put_u32(out, (uint32_t)config->calls_count);
-    for (int32_t i = 0; i < config->calls_count; i++) {
-        const leat_aggregate_call *call = &config->calls[i];
-        leat_bytes_put_u8(out, (uint8_t)call->function);
-        leat_bytes_put_u8(out, call->is_distinct);
-        leat_bytes_put_u32(out, (uint32_t)call->column);
-        leat_bytes_put_u32(out, (uint32_t)call->filter);
-        put_type(&call->type, out);
-    }
-}
-
-static leat_code read_call(aggregate *self, leat_reader *reader, leat_accumulator_kind *kind, leat_error *error)
-{
-    uint8_t function = leat_reader_u8(reader);
-    kind->call.is_distinct = leat_reader_u8(reader) != 0;
-    kind->call.column = (int32_t)leat_reader_u32(reader);
-    kind->call.filter = (int32_t)leat_reader_u32(reader);
-    size_t length;
-    const uint8_t *type = leat_reader_block(reader, &length);
-    int32_t columns = self->config.input.fields_count;
-    bool is_star = function == LEAT_AGGREGATE_COUNT_STAR;
-    bool is_sane = !reader->failed && function <= LEAT_AGGREGATE_AVG && kind->call.column < columns &&
-                   kind->call.filter < columns && (is_star || kind->call.column >= 0);
-    if (!is_sane) return leat_fail(error, LEAT_CORRUPT, "aggregate configuration");
-    kind->call.function = (leat_aggregate_function)function;
-    const char *text = leat_arena_strndup(&self->arena, (const char *)type, length);
-    if (!text) return leat_fail_no_memory(error);
-    LEAT_TRY(leat_type_parse(text, &self->arena, &kind->call.type, error));
-    if (!is_star) kind->argument = self->config.input.fields[kind->call.column].type;
-    bool is_extreme = function == LEAT_AGGREGATE_MIN || function == LEAT_AGGREGATE_MAX;
-    kind->keeps_set = is_extreme ? self->config.has_retractions : kind->call.is_distinct && !is_star;
-    return LEAT_OK;
-}
-
-static leat_code read_config(aggregate *self, const uint8_t *data, size_t size, leat_error *error)
-{
-    leat_aggregate_config *config = &self->config;
-    leat_reader reader;
-    leat_reader_init(&reader, data, size);
-    LEAT_TRY(leat_schema_read(&reader, &self->arena, &config->input, error));
-    LEAT_TRY(leat_config_take_columns(&reader, &self->arena, config->input.fields_count, &config->keys,
-                                      &config->keys_count, error));
-    config->has_retractions = leat_reader_u8(&reader) != 0;
-    config->output = leat_reader_u8(&reader) ? LEAT_AGGREGATE_UPSERT : LEAT_AGGREGATE_RETRACT;
-    uint32_t calls = leat_reader_u32(&reader);
-    if (reader.failed || calls > LEAT_OPERATOR_COLUMNS_MAX)
-        return leat_fail(error, LEAT_CORRUPT, "aggregate configuration");
-    config->calls_count = (int32_t)calls;
-    size_t columns = (size_t)config->keys_count + calls + 1;
-    self->kinds = leat_arena_take(&self->arena, columns * sizeof *self->kinds);
-    self->key_types = leat_arena_take(&self->arena, columns * sizeof *self->key_types);
-    self->output_layouts = leat_arena_take(&self->arena, columns * sizeof *self->output_layouts);
-    if (!self->kinds || !self->key_types || !self->output_layouts) return leat_fail_no_memory(error);
-    for (int32_t i = 0; i < config->keys_count; i++) {
-        self->key_types[i] = config->input.fields[config->keys[i]].type;
-        self->output_layouts[i] = leat_type_layout(&self->key_types[i]);
-    }
-    for (int32_t i = 0; i < config->calls_count; i++) {
-        LEAT_TRY(read_call(self, &reader, &self->kinds[i], error));
-        self->output_layouts[config->keys_count + i] = leat_type_layout(&self->kinds[i].call.type);
-    }
-    return leat_reader_check(&reader, true, "aggregate configuration", error);
-}
 
 /* --- records --- */
 
 static void clear_group(void *operator, void * record)
 {
-    aggregate *self = operator;
-    group *at = record;
+    leat_aggregate *self = operator;
+    leat_aggregate_group *at = record;
     for (int32_t i = 0; i < self->config.calls_count; i++)
         leat_accumulator_clear(&self->kinds[i], &at->accumulators[i]);
 }
 
 static void write_group(void *operator, const void * record, leat_bytes *out)
 {
-    aggregate *self = operator;
-    const group *at = record;
+    leat_aggregate *self = operator;
+    const leat_aggregate_group *at = record;
     leat_bytes_put_i64(out, at->rows);
     leat_bytes_put_u8(out, at->is_out);
     for (int32_t i = 0; i < self->config.calls_count; i++) {
@@ -206,8 +32,8 @@ static void write_group(void *operator, const void * record, leat_bytes *out)
 
 static leat_code read_group(void *operator, leat_reader * reader, void *record, leat_error *error)
 {
-    aggregate *self = operator;
-    group *at = record;
+    leat_aggregate *self = operator;
+    leat_aggregate_group *at = record;
     at->rows = leat_reader_i64(reader);
     at->is_out = leat_reader_u8(reader) != 0;
     for (int32_t i = 0; i < self->config.calls_count; i++) {
@@ -216,7 +42,7 @@ static leat_code read_group(void *operator, leat_reader * reader, void *record, 
     return LEAT_OK;
 }
 
-static leat_code restore_parts(aggregate *self, const leat_restored *restored, leat_error *error)
+static leat_code restore_parts(leat_aggregate *self, const leat_restored *restored, leat_error *error)
 {
     const leat_operator_context *context = self->operator.context;
     int32_t first = leat_key_group_first(context->subtask, context->max_parallelism, context->parallelism);
@@ -235,10 +61,10 @@ static leat_code restore_parts(aggregate *self, const leat_restored *restored, l
 
 static leat_code aggregate_open(leat_operator *operator, const leat_restored * restored, leat_error *error)
 {
-    aggregate *self = (aggregate *)operator;
+    leat_aggregate *self = (leat_aggregate *)operator;
     int32_t columns = self->config.keys_count + self->config.calls_count;
-    leat_state_records records = {.record_bytes =
-                                      sizeof(group) + (size_t)self->config.calls_count * sizeof(leat_accumulator),
+    leat_state_records records = {.record_bytes = sizeof(leat_aggregate_group) +
+                                                  (size_t)self->config.calls_count * sizeof(leat_accumulator),
                                   .self = self,
                                   .clear = clear_group,
                                   .write = write_group,
@@ -251,6 +77,7 @@ static leat_code aggregate_open(leat_operator *operator, const leat_restored * r
     self->touched = leat_alloc(LEAT_BATCH_ROWS_MAX * sizeof *self->touched);
     bool is_whole = self->groups && self->accumulators && self->rows && self->signs && self->touched;
     if (!is_whole) return leat_fail_no_memory(error);
+    LEAT_TRY(leat_aggregate_rows_open(self, error));
     LEAT_TRY(leat_batch_builder_init(&self->before, self->output_layouts, columns, LEAT_BATCH_ROWS_MAX, error));
     LEAT_TRY(leat_batch_builder_init(&self->out, self->output_layouts, columns, LEAT_BATCH_ROWS_MAX, error));
     return restored ? restore_parts(self, restored, error) : LEAT_OK;
@@ -258,8 +85,8 @@ static leat_code aggregate_open(leat_operator *operator, const leat_restored * r
 
 /* --- output rows --- */
 
-static leat_code append_group(aggregate *self, group *at, leat_row_kind kind, leat_batch_builder *builder,
-                              leat_error *error)
+static leat_code append_group(leat_aggregate *self, leat_aggregate_group *at, leat_row_kind kind,
+                              leat_batch_builder *builder, leat_error *error)
 {
     LEAT_TRY(leat_batch_builder_begin_row(builder, kind, error));
     leat_state_entry entry = self->state->vtable->entry(self->state, at);
@@ -273,12 +100,10 @@ static leat_code append_group(aggregate *self, group *at, leat_row_kind kind, le
 }
 
 /* A group that this batch meets first: what the downstream knows of it is written down before it changes. */
-static leat_code touch_groups(aggregate *self, int32_t count, leat_error *error)
+static leat_code touch_groups(leat_aggregate *self, int32_t count, leat_error *error)
 {
-    self->batch_number++;
-    self->touched_count = self->touched_next = 0;
     for (int32_t i = 0; i < count; i++) {
-        group *at = self->groups[i];
+        leat_aggregate_group *at = self->groups[i];
         if (at->touched == self->batch_number) continue;
         at->touched = self->batch_number;
         self->touched[self->touched_count++] = at;
@@ -304,7 +129,8 @@ static bool same_value(const leat_column *a, int32_t i, const leat_column *b, in
     return x->length == y->length && memcmp(leat_view_data(a, x), leat_view_data(b, y), (size_t)x->length) == 0;
 }
 
-static leat_code copy_row(aggregate *self, const leat_batch *from, int32_t row, leat_row_kind kind, leat_error *error)
+static leat_code copy_row(leat_aggregate *self, const leat_batch *from, int32_t row, leat_row_kind kind,
+                          leat_error *error)
 {
     LEAT_TRY(leat_batch_builder_begin_row(&self->out, kind, error));
     for (int32_t c = 0; c < self->out.columns_count; c++) {
@@ -314,11 +140,11 @@ static leat_code copy_row(aggregate *self, const leat_batch *from, int32_t row, 
 }
 
 /* The touched groups' rows before (`before`) and after this batch, at equal places. */
-static leat_code take_rows(aggregate *self, leat_error *error)
+static leat_code take_rows(leat_aggregate *self, leat_error *error)
 {
     LEAT_TRY(leat_batch_builder_finish(&self->before, &self->old_rows, error));
     for (int32_t i = 0; i < self->touched_count; i++) {
-        group *at = self->touched[i];
+        leat_aggregate_group *at = self->touched[i];
         if (at->rows > 0)
             LEAT_TRY(append_group(self, at, LEAT_ROW_INSERT, &self->before, error));
         else
@@ -327,7 +153,7 @@ static leat_code take_rows(aggregate *self, leat_error *error)
     return leat_batch_builder_finish(&self->before, &self->new_rows, error);
 }
 
-static bool is_changed(const aggregate *self, int32_t row)
+static bool is_changed(const leat_aggregate *self, int32_t row)
 {
     for (int32_t c = self->config.keys_count; c < self->new_rows->columns_count; c++) {
         if (!same_value(&self->new_rows->columns[c], row, &self->old_rows->columns[c], row)) return true;
@@ -335,9 +161,9 @@ static bool is_changed(const aggregate *self, int32_t row)
     return false;
 }
 
-static leat_code change_group(aggregate *self, int32_t index, leat_error *error)
+static leat_code change_group(leat_aggregate *self, int32_t index, leat_error *error)
 {
-    group *at = self->touched[index];
+    leat_aggregate_group *at = self->touched[index];
     bool was_out = at->is_out;
     at->is_out = at->rows > 0;
     if (!at->is_out) {
@@ -352,7 +178,7 @@ static leat_code change_group(aggregate *self, int32_t index, leat_error *error)
     return copy_row(self, self->new_rows, index, LEAT_ROW_UPDATE_AFTER, error);
 }
 
-static leat_code emit_out(aggregate *self, leat_error *error)
+static leat_code emit_out(leat_aggregate *self, leat_error *error)
 {
     if (self->out.rows == 0) return LEAT_OK;
     leat_batch *batch = NULL;
@@ -363,7 +189,7 @@ static leat_code emit_out(aggregate *self, leat_error *error)
 }
 
 /* Changes of the touched groups, as many as one output batch holds. */
-static leat_code emit_changes(aggregate *self, leat_progress *progress, leat_error *error)
+static leat_code emit_changes(leat_aggregate *self, leat_progress *progress, leat_error *error)
 {
     while (self->touched_next < self->touched_count && self->out.rows + 2 <= LEAT_BATCH_ROWS_MAX) {
         LEAT_TRY(change_group(self, self->touched_next++, error));
@@ -379,7 +205,7 @@ static leat_code emit_changes(aggregate *self, leat_progress *progress, leat_err
 
 /* --- input --- */
 
-static leat_code update_call(aggregate *self, int32_t call, const leat_batch *batch, leat_error *error)
+static leat_code update_call(leat_aggregate *self, int32_t call, const leat_batch *batch, leat_error *error)
 {
     const leat_accumulator_kind *kind = &self->kinds[call];
     const leat_column *filter = kind->call.filter >= 0 ? &batch->columns[kind->call.filter] : NULL;
@@ -390,7 +216,7 @@ static leat_code update_call(aggregate *self, int32_t call, const leat_batch *ba
         bool is_in = !filter || (!leat_column_is_null(filter, row) && ((const int8_t *)filter->values)[row]);
         self->rows[count] = (uint16_t)row;
         if (has_signs) self->signs[count] = leat_row_kind_is_add(batch->kinds[row]) ? 1 : -1;
-        self->accumulators[count] = &((group *)self->groups[i])->accumulators[call];
+        self->accumulators[count] = &((leat_aggregate_group *)self->groups[i])->accumulators[call];
         count += is_in;
     }
     const leat_column *column = kind->call.column >= 0 ? &batch->columns[kind->call.column] : NULL;
@@ -398,7 +224,7 @@ static leat_code update_call(aggregate *self, int32_t call, const leat_batch *ba
     return leat_accumulate(kind, column, self->rows, has_signs ? self->signs : NULL, count, self->accumulators, error);
 }
 
-static leat_code check_kinds(const aggregate *self, const leat_batch *batch, leat_error *error)
+static leat_code check_kinds(const leat_aggregate *self, const leat_batch *batch, leat_error *error)
 {
     if (!batch->kinds || self->config.has_retractions) return LEAT_OK;
     for (int32_t i = 0; i < batch->selected; i++) {
@@ -409,7 +235,7 @@ static leat_code check_kinds(const aggregate *self, const leat_batch *batch, lea
     return LEAT_OK;
 }
 
-static leat_code check_memory(const aggregate *self, leat_error *error)
+static leat_code check_memory(const leat_aggregate *self, leat_error *error)
 {
     int64_t budget = self->operator.context->memory_bytes;
     size_t held = self->state->vtable->bytes(self->state);
@@ -421,39 +247,50 @@ static leat_code check_memory(const aggregate *self, leat_error *error)
     return code;
 }
 
+/* Into the groups; what changed of them is said once. */
+static leat_code fold_batch(leat_aggregate *self, const leat_batch *batch, leat_progress *progress, leat_error *error)
+{
+    LEAT_TRY(touch_groups(self, batch->selected, error));
+    for (int32_t i = 0; i < batch->selected; i++) {
+        int8_t kind = leat_batch_kind(batch, leat_batch_row(batch, i));
+        ((leat_aggregate_group *)self->groups[i])->rows += leat_row_kind_is_add(kind) ? 1 : -1;
+    }
+    for (int32_t i = 0; i < self->config.calls_count; i++)
+        LEAT_TRY(update_call(self, i, batch, error));
+    LEAT_TRY(self->state->vtable->put_many(self->state, (void *const *)self->touched, self->touched_count, error));
+    if (self->operator.context->is_batch) return LEAT_OK;
+    LEAT_TRY(take_rows(self, error));
+    return emit_changes(self, progress, error);
+}
+
 static leat_code aggregate_process(leat_operator *operator, int32_t input, leat_batch **given, leat_progress *progress,
                                    leat_error *error)
 {
     (void)input;
-    aggregate *self = (aggregate *)operator;
+    leat_aggregate *self = (leat_aggregate *)operator;
     const leat_batch *batch = *given;
     LEAT_TRY(check_kinds(self, batch, error));
     LEAT_TRY(
         leat_state_keys_encode(&self->keys, batch, self->config.keys, self->key_types, self->config.keys_count, error));
     LEAT_TRY(self->state->vtable->get_many(self->state, &self->keys, true, self->groups, error));
-    LEAT_TRY(touch_groups(self, batch->selected, error));
-    for (int32_t i = 0; i < batch->selected; i++) {
-        int8_t kind = leat_batch_kind(batch, leat_batch_row(batch, i));
-        ((group *)self->groups[i])->rows += leat_row_kind_is_add(kind) ? 1 : -1;
-    }
-    for (int32_t i = 0; i < self->config.calls_count; i++)
-        LEAT_TRY(update_call(self, i, batch, error));
-    LEAT_TRY(self->state->vtable->put_many(self->state, (void *const *)self->touched, self->touched_count, error));
-    LEAT_TRY(check_memory(self, error));
+    self->batch_number++;
+    self->touched_count = self->touched_next = self->next = 0;
     leat_context_set_gauge(operator->context, "aggregate.groups", self->state->vtable->count(self->state));
-    if (operator->context->is_batch) return LEAT_OK;
-    LEAT_TRY(take_rows(self, error));
-    return emit_changes(self, progress, error);
+    LEAT_TRY(check_memory(self, error));
+    if (operator->context->is_batch || self->config.folds_batches) return fold_batch(self, batch, progress, error);
+    self->current = *given;
+    *given = NULL;
+    return leat_aggregate_rows_step(self, progress, error);
 }
 
 /* The final pass of a batch job: a row a group. */
-static leat_code emit_groups(aggregate *self, leat_progress *progress, leat_error *error)
+static leat_code emit_groups(leat_aggregate *self, leat_progress *progress, leat_error *error)
 {
     leat_state_entry entry;
     bool has_more = true;
     while (self->out.rows < LEAT_BATCH_ROWS_MAX &&
            (has_more = self->state->vtable->iterate(self->state, &self->cursor, &entry))) {
-        group *at = entry.record;
+        leat_aggregate_group *at = entry.record;
         bool is_there = at->rows > 0 || self->config.keys_count == 0;
         if (is_there) LEAT_TRY(append_group(self, at, LEAT_ROW_INSERT, &self->out, error));
     }
@@ -462,7 +299,7 @@ static leat_code emit_groups(aggregate *self, leat_progress *progress, leat_erro
 }
 
 /* A global aggregate over nothing has a row too, in batch. */
-static leat_code ensure_global_group(aggregate *self, leat_error *error)
+static leat_code ensure_global_group(leat_aggregate *self, leat_error *error)
 {
     bool is_needed = self->config.keys_count == 0 && self->operator.context->subtask == 0 &&
                                                          self->state->vtable->count(self->state) == 0;
@@ -474,7 +311,7 @@ static leat_code ensure_global_group(aggregate *self, leat_error *error)
 
 static leat_code aggregate_end_input(leat_operator *operator, leat_progress * progress, leat_error *error)
 {
-    aggregate *self = (aggregate *)operator;
+    leat_aggregate *self = (leat_aggregate *)operator;
     if (!operator->context->is_batch) return LEAT_OK;
     LEAT_TRY(ensure_global_group(self, error));
     self->is_final = true;
@@ -483,7 +320,8 @@ static leat_code aggregate_end_input(leat_operator *operator, leat_progress * pr
 
 static leat_code aggregate_resume(leat_operator *operator, leat_progress * progress, leat_error *error)
 {
-    aggregate *self = (aggregate *)operator;
+    leat_aggregate *self = (leat_aggregate *)operator;
+    if (self->current) return leat_aggregate_rows_step(self, progress, error);
     return self->is_final ? emit_groups(self, progress, error) : emit_changes(self, progress, error);
 }
 
@@ -491,14 +329,14 @@ static leat_code aggregate_snapshot(leat_operator *operator, leat_operator_snaps
                                     leat_error *error)
 {
     (void)progress;
-    aggregate *self = (aggregate *)operator;
+    leat_aggregate *self = (leat_aggregate *)operator;
     leat_bytes_put_u8(&snapshot->state, STATE_VERSION);
     return self->state->vtable->snapshot(self->state, &snapshot->state, error);
 }
 
 static void aggregate_close(leat_operator *operator)
 {
-    aggregate *self = (aggregate *)operator;
+    leat_aggregate *self = (leat_aggregate *)operator;
     if (self->state) self->state->vtable->close(self->state);
     leat_state_keys_done(&self->keys);
     if (self->before.columns) leat_batch_builder_done(&self->before);
@@ -510,6 +348,7 @@ static void aggregate_close(leat_operator *operator)
     leat_free(self->rows);
     leat_free(self->signs);
     leat_free(self->touched);
+    leat_aggregate_rows_close(self);
     leat_arena_done(&self->arena);
     leat_free(self);
 }
@@ -525,10 +364,10 @@ static const leat_operator_vtable aggregate_vtable = {.type = "aggregate",
 static leat_code aggregate_create(leat_operator_context *context, const uint8_t *config, size_t config_size,
                                   leat_operator **out, leat_error *error)
 {
-    aggregate *self = leat_operator_new(sizeof *self, offsetof(aggregate, arena));
+    leat_aggregate *self = leat_operator_new(sizeof *self, offsetof(leat_aggregate, arena));
     if (!self) return leat_fail_no_memory(error);
     self->operator=(leat_operator){&aggregate_vtable, context};
-    leat_code code = read_config(self, config, config_size, error);
+    leat_code code = leat_aggregate_config_read(self, config, config_size, error);
     if (code == LEAT_OK)
         *out = &self->operator;
     else

@@ -6,7 +6,8 @@
  *   batch                nothing until the end of input, then +I a group; without keys one row even for no input
  *
  * Output columns: the keys in the order given, then the calls. A group that did not change its row emits nothing.
- * Changes of one input batch to one group are folded into one output change.
+ * Every input row gives its change, as in Flink; where `folds_batches` is set (Flink's mini-batch) the changes of one
+ * input batch to one group are folded into one, and groups come in the order of their first row.
  *
  * State: a hash table of groups, cut by key group, so that a job may be rescaled: restored parts of several subtasks
  * are filtered by the key group range of this one. The exchange before it must hash the same key columns in the same
@@ -46,6 +47,7 @@ typedef struct leat_aggregate_config {
     const leat_aggregate_call *calls;
     bool has_retractions; /* the input may hold −U or −D */
     leat_aggregate_output output;
+    bool folds_batches; /* streaming: one change a group and input batch, not one an input row */
 } leat_aggregate_config;
 
 /* Whether `name` (any case) is an aggregate function known here. */

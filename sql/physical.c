@@ -228,7 +228,8 @@ static leat_code make_aggregate(leat_graph *graph, leat_rel *rel, bool wants_ups
                                     .calls_count = rel->calls_count,
                                     .calls = rel->calls,
                                     .has_retractions = retracts,
-                                    .output = wants_upsert ? LEAT_AGGREGATE_UPSERT : LEAT_AGGREGATE_RETRACT};
+                                    .output = wants_upsert ? LEAT_AGGREGATE_UPSERT : LEAT_AGGREGATE_RETRACT,
+                                    .folds_batches = leat_config_bool(plan->config, LEAT_OPTION_MINI_BATCH)};
     uint32_t *keys = leat_arena_take(plan->arena, (size_t)(rel->keys_count + 1) * sizeof *keys);
     int32_t *key = leat_arena_take(plan->arena, (size_t)(rel->keys_count + 1) * sizeof *key);
     if (!keys || !key) return leat_fail_no_memory(plan->error);

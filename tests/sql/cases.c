@@ -2,8 +2,9 @@
  * described beside the cases), run through session, planner and operators: a whole cluster in one thread (tests/sim),
  * with good weather.
  *
- * Without --all every case must answer; with it, a line a case says how it went: ok, refused (not supported, by name),
- * wrong. */
+ * Streaming answers are compared change by change, in order, at parallelism 1 where the order is the input's (no
+ * `race`), else as what is left when the changes are applied. Without --all every case must answer; with it, a line a
+ * case says how it went: ok, refused (not supported, by name), wrong. */
 #include <dirent.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -18,6 +19,14 @@
 #include "tests/sim/world.h"
 
 enum { ROWS_MAX = 20000, JOBS_A_WORLD = 200 };
+
+/* Streaming cases without a race whose changes are not Flink's one by one; what is left of them is. */
+static const struct {
+    const char *id, *why;
+} other_changes[] = {
+    {"q5fe57d0cca",
+     "mini-batch: Flink cuts by 'table.exec.mini-batch.size' before its exchange, Leat where a batch ends"},
+};
 
 typedef struct row {
     leat_row_kind kind;
@@ -249,6 +258,28 @@ static bool rows_are(const json_t *expected, size_t skip, bool is_ordered, char 
     return is_same;
 }
 
+static bool has_own_changes(const json_t *item)
+{
+    for (size_t i = 0; i < sizeof other_changes / sizeof other_changes[0]; i++)
+        if (strcmp(json_string_value(json_object_get(item, "id")), other_changes[i].id) == 0) return true;
+    return false;
+}
+
+/* Every change, kinds and order included. */
+static bool changelog_is(const json_t *expected, const answer *out, char **texts, char *why, size_t why_size)
+{
+    for (size_t i = 0; i < out->count; i++) {
+        size_t size = strlen(out->rows[i].text) + 8;
+        texts[i] = leat_alloc(size);
+        LEAT_ASSERT(texts[i]);
+        snprintf(texts[i], size, "[\"%s\",%s", leat_row_kind_text(out->rows[i].kind), out->rows[i].text + 1);
+    }
+    bool is_same = rows_are(expected, 0, true, texts, out->count, why, why_size);
+    for (size_t i = 0; i < out->count; i++)
+        leat_free(texts[i]);
+    return is_same;
+}
+
 static bool types_are(const json_t *item, const answer *out, char *why, size_t why_size)
 {
     const json_t *types = json_object_get(item, "types"), *names = json_object_get(item, "columns");
@@ -271,8 +302,9 @@ static bool types_are(const json_t *item, const answer *out, char *why, size_t w
     return true;
 }
 
-static outcome judge(const json_t *item, const answer *out, leat_code code, const leat_error *error, char *why,
-                     size_t why_size)
+/* `is_alone`: at parallelism 1, where a streaming case without a race has its changes in Flink's order. */
+static outcome judge(const json_t *item, const answer *out, leat_code code, const leat_error *error, bool is_alone,
+                     char *why, size_t why_size)
 {
     bool wants_error = json_object_get(item, "error") != NULL;
     snprintf(why, why_size, "%s", error->text);
@@ -287,7 +319,11 @@ static outcome judge(const json_t *item, const answer *out, leat_code code, cons
     LEAT_ASSERT(texts);
     bool is_same;
     const json_t *final = json_object_get(item, "final");
-    if (final) {
+    bool is_changelog = final && is_alone && json_object_get(item, "rows") &&
+                        !json_is_true(json_object_get(item, "race")) && !has_own_changes(item);
+    if (is_changelog) {
+        is_same = changelog_is(json_object_get(item, "rows"), out, texts, why, why_size);
+    } else if (final) {
         int64_t count = apply_changes(out, texts);
         is_same = count >= 0 && rows_are(final, 0, false, texts, (size_t)count, why, why_size);
         if (count < 0) snprintf(why, why_size, "a row is taken away that was not there");
@@ -348,7 +384,7 @@ int main(int argc, char **argv)
             }
             leat_arena_init(&arena, 16 << 20);
             leat_code code = run_case(&self, item, &arena, &out, &error);
-            outcome how = judge(item, &out, code, &error, why, sizeof why);
+            outcome how = judge(item, &out, code, &error, strcmp(self.parallelism, "1") == 0, why, sizeof why);
             counts[how]++;
             if (how != OK || shows_all)
                 printf("%s %s %s\n    %s\n", names[how], id, json_string_value(json_object_get(item, "sql")), why);

@@ -12,7 +12,8 @@ static leat_field out_fields[8];
 static leat_schema output = {0, out_fields};
 
 /* COUNT(*), SUM, MIN, MAX, AVG, COUNT(DISTINCT) of v by k (or of everything). */
-static leat_bytes make_config(bool is_keyed, bool has_retractions, leat_aggregate_output kind)
+static leat_bytes make_folding_config(bool is_keyed, bool has_retractions, leat_aggregate_output kind,
+                                      bool folds_batches)
 {
     static const int32_t keys[] = {0};
     static const char *const names[] = {"COUNT", "SUM", "MIN", "MAX", "AVG", "COUNT"};
@@ -33,24 +34,103 @@ static leat_bytes make_config(bool is_keyed, bool has_retractions, leat_aggregat
                                     .calls = calls,
                                     .calls_count = 6,
                                     .has_retractions = has_retractions,
-                                    .output = kind};
+                                    .output = kind,
+                                    .folds_batches = folds_batches};
     leat_bytes bytes = {0};
     leat_aggregate_config_write(&config, &bytes);
     assert_false(bytes.failed);
     return bytes;
 }
 
-static void inserts_make_updates_with_retractions(void **state)
+static leat_bytes make_config(bool is_keyed, bool has_retractions, leat_aggregate_output kind)
+{
+    return make_folding_config(is_keyed, has_retractions, kind, false);
+}
+
+static void every_row_makes_its_change(void **state)
 {
     (void)state;
     harness test = {0};
     leat_bytes config = make_config(true, false, LEAT_AGGREGATE_RETRACT);
+    harness_start(&test, &leat_aggregate_factory, &config, &output, NULL);
+    harness_process(&test, harness_batch(&input, "+I a 1;+I b 5;+I a 4;+I NULL NULL;+I a NULL"));
+    harness_expect(&test, "+I[a, 1, 1, 1, 1, 1, 1]\n+I[b, 1, 5, 5, 5, 5, 1]\n"
+                          "-U[a, 1, 1, 1, 1, 1, 1]\n+U[a, 2, 5, 1, 4, 2, 2]\n"
+                          "+I[NULL, 1, NULL, NULL, NULL, NULL, 0]\n"
+                          "-U[a, 2, 5, 1, 4, 2, 2]\n+U[a, 3, 5, 1, 4, 2, 2]\n");
+    harness_process(&test, harness_batch(&input, "+I b 5"));
+    harness_expect(&test, "-U[b, 1, 5, 5, 5, 5, 1]\n+U[b, 2, 10, 5, 5, 5, 1]\n");
+    harness_stop(&test);
+    leat_bytes_done(&config);
+}
+
+static void a_folding_aggregate_says_a_group_once_a_batch(void **state)
+{
+    (void)state;
+    harness test = {0};
+    leat_bytes config = make_folding_config(true, false, LEAT_AGGREGATE_RETRACT, true);
     harness_start(&test, &leat_aggregate_factory, &config, &output, NULL);
     harness_process(&test, harness_batch(&input, "+I a 1;+I b 5;+I a 4;+I a NULL"));
     harness_expect(&test, "+I[a, 3, 5, 1, 4, 2, 2]\n+I[b, 1, 5, 5, 5, 5, 1]\n");
     harness_process(&test, harness_batch(&input, "+I b 5;+I NULL NULL"));
     harness_expect(&test,
                    "-U[b, 1, 5, 5, 5, 5, 1]\n+U[b, 2, 10, 5, 5, 5, 1]\n+I[NULL, 1, NULL, NULL, NULL, NULL, 0]\n");
+    harness_stop(&test);
+    leat_bytes_done(&config);
+}
+
+/* It goes with −D and comes back with +I, all in one batch, and forgets what it was. */
+static void a_group_may_empty_and_come_back_within_a_batch(void **state)
+{
+    (void)state;
+    harness test = {0};
+    leat_bytes config = make_config(true, true, LEAT_AGGREGATE_RETRACT);
+    harness_start(&test, &leat_aggregate_factory, &config, &output, NULL);
+    harness_process(&test, harness_batch(&input, "+I a 1;-D a 1;+I b 2;+I a 7;-D b 2"));
+    harness_expect(&test, "+I[a, 1, 1, 1, 1, 1, 1]\n-D[a, 1, 1, 1, 1, 1, 1]\n+I[b, 1, 2, 2, 2, 2, 1]\n"
+                          "+I[a, 1, 7, 7, 7, 7, 1]\n-D[b, 1, 2, 2, 2, 2, 1]\n");
+    harness_process(&test, harness_batch(&input, "+I b 3"));
+    harness_expect(&test, "+I[b, 1, 3, 3, 3, 3, 1]\n");
+    harness_stop(&test);
+    leat_bytes_done(&config);
+}
+
+/* A full batch makes almost two batches of changes: the rest comes when it is resumed, and each old row is the group's
+ * newest row before it. */
+static void a_full_batch_is_said_in_steps(void **state)
+{
+    (void)state;
+    enum { KEYS = 7, ROWS = LEAT_BATCH_ROWS_MAX };
+    leat_layout layouts[] = {LEAT_LAYOUT_VIEW, LEAT_LAYOUT_32};
+    leat_batch_builder builder;
+    leat_error error = {0};
+    assert_int_equal(leat_batch_builder_init(&builder, layouts, 2, ROWS, &error), LEAT_OK);
+    for (int32_t i = 0; i < ROWS; i++) {
+        char key[40];
+        int length = snprintf(key, sizeof key, "a key beyond a view's room %d", i % KEYS);
+        assert_int_equal(leat_batch_builder_begin_row(&builder, LEAT_ROW_INSERT, &error), LEAT_OK);
+        assert_int_equal(leat_batch_builder_set_bytes(&builder, 0, key, (size_t)length, &error), LEAT_OK);
+        leat_batch_builder_set_fixed(&builder, 1, &i);
+    }
+    leat_batch *batch;
+    assert_int_equal(leat_batch_builder_finish(&builder, &batch, &error), LEAT_OK);
+    leat_batch_builder_done(&builder);
+    harness test = {0};
+    leat_bytes config = make_config(true, true, LEAT_AGGREGATE_RETRACT);
+    harness_start(&test, &leat_aggregate_factory, &config, &output, NULL);
+    harness_process(&test, batch);
+    assert_int_equal(test.rows, 2 * ROWS - KEYS);
+    static char last[KEYS][120];
+    memset(last, 0, sizeof last);
+    leat_bytes_put_u8(&test.lines, 0);
+    char *rest = NULL;
+    for (char *line = strtok_r((char *)test.lines.data, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        int key;
+        assert_int_equal(sscanf(line + 2, "[a key beyond a view's room %d,", &key), 1);
+        if (strncmp(line, "-U", 2) == 0) assert_string_equal(line + 2, last[key]);
+        snprintf(last[key], sizeof last[key], "%s", line + 2);
+    }
+    assert_string_equal(last[0], "[a key beyond a view's room 0, 1171, 4795245, 0, 8190, 4095, 1171]");
     harness_stop(&test);
     leat_bytes_done(&config);
 }
@@ -75,11 +155,14 @@ static void rows_taken_away_bring_back_the_second_best(void **state)
     leat_bytes config = make_config(true, true, LEAT_AGGREGATE_RETRACT);
     harness_start(&test, &leat_aggregate_factory, &config, &output, NULL);
     harness_process(&test, harness_batch(&input, "+I a 1;+I a 9;+I a 9"));
+    leat_bytes_reset(&test.lines);
     harness_process(&test, harness_batch(&input, "-D a 9"));
+    harness_expect(&test, "-U[a, 3, 19, 1, 9, 6, 2]\n+U[a, 2, 10, 1, 9, 5, 2]\n");
     harness_process(&test, harness_batch(&input, "-U a 9;+U a 9"));
+    harness_expect(&test, "-U[a, 2, 10, 1, 9, 5, 2]\n+U[a, 1, 1, 1, 1, 1, 1]\n"
+                          "-U[a, 1, 1, 1, 1, 1, 1]\n+U[a, 2, 10, 1, 9, 5, 2]\n");
     harness_process(&test, harness_batch(&input, "-D a 9"));
-    harness_expect(&test, "+I[a, 3, 19, 1, 9, 6, 2]\n-U[a, 3, 19, 1, 9, 6, 2]\n+U[a, 2, 10, 1, 9, 5, 2]\n"
-                          "-U[a, 2, 10, 1, 9, 5, 2]\n+U[a, 1, 1, 1, 1, 1, 1]\n");
+    harness_expect(&test, "-U[a, 2, 10, 1, 9, 5, 2]\n+U[a, 1, 1, 1, 1, 1, 1]\n");
     harness_process(&test, harness_batch(&input, "-D a 1"));
     harness_process(&test, harness_batch(&input, "+I a 7"));
     harness_expect(&test, "-D[a, 1, 1, 1, 1, 1, 1]\n+I[a, 1, 7, 7, 7, 7, 1]\n");
@@ -215,22 +298,25 @@ static void extremes_with_retractions_match_a_scan(void **state)
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
-    leat_bytes config = make_config(true, true, LEAT_AGGREGATE_RETRACT);
     leat_batch *batches[] = {harness_batch(&input, "+I a 1;+I a_key_that_is_longer_than_a_view 2;+I a 3"),
                              harness_batch(&input, "-D a 1;-D a 3;+I b 4")};
-    for (int is_batch = 0; is_batch < 2; is_batch++) {
-        leat_operator_context context = {.is_batch = is_batch};
+    for (int way = 0; way < 3; way++) {
+        leat_operator_context context = {.is_batch = way == 2};
+        leat_bytes config = make_folding_config(true, true, LEAT_AGGREGATE_RETRACT, way == 1);
         harness_fail_allocations(&leat_aggregate_factory, &context, NULL, &config, batches, 2);
+        leat_bytes_done(&config);
     }
     for (int i = 0; i < 2; i++)
         leat_batch_free(batches[i]);
-    leat_bytes_done(&config);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(inserts_make_updates_with_retractions),
+        cmocka_unit_test(every_row_makes_its_change),
+        cmocka_unit_test(a_folding_aggregate_says_a_group_once_a_batch),
+        cmocka_unit_test(a_group_may_empty_and_come_back_within_a_batch),
+        cmocka_unit_test(a_full_batch_is_said_in_steps),
         cmocka_unit_test(an_upsert_output_leaves_out_what_was),
         cmocka_unit_test(rows_taken_away_bring_back_the_second_best),
         cmocka_unit_test(a_global_aggregate_over_nothing_is_a_row_in_batch_only),
