@@ -206,6 +206,7 @@ static leat_code start_compaction(leat_pk_bucket *self, bool full, leat_error *e
         self->may_pick = false;
     }
     if (unit.files_count == 0) return LEAT_OK;
+    LEAT_TRY(leat_pk_levels_bound(&self->levels, &self->shared->options, &unit, error));
     leat_pk_compaction_options options = {.options = &self->shared->options,
                                           .schema = &self->shared->table->schema,
                                           .io = self->shared->io,
@@ -229,10 +230,12 @@ leat_code leat_pk_bucket_work(leat_pk_bucket *self, int64_t checkpoint_id, bool 
                               leat_error *error)
 {
     bool has_sealed = self->sealed_count > 0 && self->sealed[0].checkpoint_id <= checkpoint_id;
-    bool is_crowded =
-        self->compaction && leat_pk_levels_runs_count(&self->levels) > (size_t)self->shared->options.stop_trigger;
-    if (self->flush || (has_sealed && !is_crowded)) return step_flush(self, status, error);
-    if (!self->compaction) LEAT_TRY(start_compaction(self, full && self->wants_full, error));
+    bool is_crowded = leat_pk_levels_runs_count(&self->levels) > (size_t)self->shared->options.stop_trigger;
+    if (self->flush) return step_flush(self, status, error);
+    if (!self->compaction && (is_crowded || !has_sealed)) {
+        LEAT_TRY(start_compaction(self, full && self->wants_full, error));
+    }
+    if (has_sealed && !(is_crowded && self->compaction)) return step_flush(self, status, error);
     if (self->compaction) return step_compaction(self, status, error);
     *status = LEAT_PK_END;
     return LEAT_OK;

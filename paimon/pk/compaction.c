@@ -47,9 +47,9 @@ static leat_code prepare(leat_pk_compaction *self, leat_error *error)
 
 static leat_code take_before(leat_pk_compaction *self, const leat_paimon_file *meta, leat_error *error)
 {
-    const leat_pk_files *files = &self->options.levels->files;
+    leat_pk_file *const *files = self->options.levels->files.items + self->options.unit.first;
     for (size_t i = 0; i < self->options.unit.files_count; i++) {
-        if (&files->items[i]->meta == meta) return leat_pk_files_add(&self->before, files->items[i], error);
+        if (&files[i]->meta == meta) return leat_pk_files_add(&self->before, files[i], error);
     }
     LEAT_ASSERT(!"a section's file is one of the unit");
     return LEAT_OK;
@@ -115,7 +115,7 @@ static leat_code plan(leat_pk_compaction *self, leat_error *error)
     self->groups = leat_arena_take(&self->arena, 2 * (files + 1) * sizeof *self->groups);
     if (!metas || !sections || !self->groups) return leat_fail_no_memory(error);
     for (size_t i = 0; i < files; i++)
-        metas[i] = &self->options.levels->files.items[i]->meta;
+        metas[i] = &self->options.levels->files.items[self->options.unit.first + i]->meta;
     leat_pk_sections cut;
     int32_t keys = self->options.options->keys_count;
     LEAT_TRY(leat_pk_sections_make(metas, files, self->key_types, keys, &self->arena, &cut, error));

@@ -98,7 +98,7 @@ static leat_pk_unit make_unit(const picker *self, size_t taken)
         files += self->runs[i].count;
     /* One file that is where it should be needs nothing. */
     if (files == 1 && self->runs[0].level == output) files = 0;
-    return (leat_pk_unit){files, output};
+    return (leat_pk_unit){.files_count = files, .output_level = output};
 }
 
 static leat_pk_unit grow(const picker *self, size_t taken)
@@ -140,9 +140,43 @@ leat_code leat_pk_levels_pick(const leat_pk_levels *levels, const leat_pk_option
     return LEAT_OK;
 }
 
+/* The oldest runs of level 0 go to the level under the lowest that has files, so that older stays above younger; with
+ * that level's run when there is none between. The top is left for the end, for its changelog is made once. */
+static leat_pk_unit first_round(const picker *self, size_t runs_max)
+{
+    size_t young = 0;
+    while (young < self->count && self->runs[young].level == 0)
+        young++;
+    int32_t lowest = young < self->count ? self->runs[young].level : self->max_level > 1 ? self->max_level : 2;
+    bool joins = lowest == 1;
+    size_t room = joins ? runs_max - 1 : runs_max, taken = young < room ? young : room;
+    leat_pk_unit round = {.first = self->runs[young - taken].first, .output_level = joins ? 1 : lowest - 1};
+    for (size_t i = young - taken; i < young + joins; i++)
+        round.files_count += self->runs[i].count;
+    return round;
+}
+
+leat_code leat_pk_levels_bound(const leat_pk_levels *levels, const leat_pk_options *options, leat_pk_unit *unit,
+                               leat_error *error)
+{
+    /* More runs than levels: then there are two on level 0. */
+    size_t runs_max = (size_t)options->merge_runs_max, levels_count = (size_t)levels->max_level + 1;
+    if (runs_max < levels_count) runs_max = levels_count;
+    if (unit->files_count <= runs_max) return LEAT_OK;
+    leat_pk_level_run *runs = leat_alloc(levels->files.count * sizeof *runs);
+    if (!runs) return leat_fail_no_memory(error);
+    picker self = {options, runs, leat_pk_levels_runs(levels, runs), levels->max_level};
+    size_t in_unit = 0;
+    while (in_unit < self.count && runs[in_unit].first < unit->files_count)
+        in_unit++;
+    if (in_unit > runs_max) *unit = first_round(&self, runs_max);
+    leat_free(runs);
+    return LEAT_OK;
+}
+
 leat_pk_unit leat_pk_levels_pick_full(const leat_pk_levels *levels)
 {
     size_t count = levels->files.count;
     if (count == 0 || levels->files.items[0]->meta.level == levels->max_level) return (leat_pk_unit){0};
-    return (leat_pk_unit){count, levels->max_level};
+    return (leat_pk_unit){.files_count = count, .output_level = levels->max_level};
 }

@@ -18,8 +18,9 @@ typedef struct leat_pk_levels {
 
 /* Files to compact and the level they go to. */
 typedef struct leat_pk_unit {
-    size_t files_count; /* the first ones of levels->files, whole runs; 0: nothing to do */
+    size_t files_count; /* of levels->files, whole runs; 0: nothing to do */
     int32_t output_level;
+    size_t first; /* the youngest of them; not 0 only when a unit was bounded */
 } leat_pk_unit;
 
 void leat_pk_levels_init(leat_pk_levels *levels, const leat_pk_options *options);
@@ -34,5 +35,9 @@ size_t leat_pk_levels_runs_count(const leat_pk_levels *levels);
 int32_t leat_pk_levels_highest(const leat_pk_levels *levels);
 LEAT_CHECKED leat_code leat_pk_levels_pick(const leat_pk_levels *levels, const leat_pk_options *options,
                                            leat_pk_unit *out, leat_error *error);
+/* A merge holds a row group of each of its runs: a unit of more than `merge_runs_max` is done in rounds. *unit becomes
+ * the first of them, which makes one run of the oldest of level 0; what is then still to do is picked again. */
+LEAT_CHECKED leat_code leat_pk_levels_bound(const leat_pk_levels *levels, const leat_pk_options *options,
+                                            leat_pk_unit *unit, leat_error *error);
 /* All runs to the top; nothing when only the top level has files. */
 leat_pk_unit leat_pk_levels_pick_full(const leat_pk_levels *levels);

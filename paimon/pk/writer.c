@@ -208,14 +208,16 @@ static bool has_one_bucket(const pk_writer *self, const leat_batch *batch)
 static leat_code seal_largest(pk_writer *self, leat_error *error)
 {
     leat_pk_bucket *largest = NULL;
-    int64_t bytes = 0;
+    int64_t bytes = 0, largest_bytes = 0;
     for (size_t i = 0; i < self->buckets_count; i++) {
-        bytes += (int64_t)leat_pk_bucket_bytes(self->buckets[i]);
-        if (!largest || leat_pk_buffer_bytes(&self->buckets[i]->active) > leat_pk_buffer_bytes(&largest->active)) {
-            largest = self->buckets[i];
-        }
+        int64_t active_bytes = (int64_t)leat_pk_buffer_bytes(&self->buckets[i]->active);
+        bytes += active_bytes;
+        if (largest && active_bytes <= largest_bytes) continue;
+        largest = self->buckets[i];
+        largest_bytes = active_bytes;
     }
-    /* Half of the bound: what is sealed stays in memory until it is written. */
+    /* Half of the bound: what is sealed stays in memory until it is written, and would make each batch a run of its
+     * own if it counted here. */
     if (!largest || bytes < self->buffer_bytes_max / 2 || self->cuts_count > 0) return LEAT_OK;
     LEAT_TRY(leat_pk_bucket_seal(largest, 0, error));
     leat_context_wake(self->operator.context);
@@ -299,6 +301,7 @@ static leat_code writer_on_wake(leat_operator *operator, leat_progress * progres
         if (!has_ended) return LEAT_OK;
         LEAT_TRY(take_loaded(self, error));
     }
+    LEAT_TRY(seal_largest(self, error)); /* a cut held it back, and no rows come while there is no room */
     LEAT_TRY(work(self, error));
     return leat_pk_garbage_collect(&self->garbage, self->operator.context, self->buckets, self->buckets_count, error);
 }

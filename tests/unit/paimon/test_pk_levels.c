@@ -18,20 +18,26 @@ typedef struct run {
 } run;
 
 /* Youngest first, as the picker sees them. */
-static leat_pk_unit pick(const leat_pk_options *options, const run *runs, size_t count)
+static void add_runs(leat_pk_levels *levels, const leat_pk_options *options, const run *runs, size_t count)
 {
     leat_error error = {0};
-    leat_pk_levels levels;
-    leat_pk_unit unit;
-    leat_pk_levels_init(&levels, options);
+    leat_pk_levels_init(levels, options);
     for (size_t i = 0; i < count; i++) {
         leat_paimon_file meta = {.name = "f", .size_bytes = runs[i].size, .level = runs[i].level};
         meta.max_sequence = meta.min_sequence = (int64_t)(100 - i);
         leat_pk_file *file;
         assert_int_equal(leat_pk_file_copy(&meta, &file, &error), LEAT_OK);
-        assert_int_equal(leat_pk_levels_add(&levels, file, &error), LEAT_OK);
+        assert_int_equal(leat_pk_levels_add(levels, file, &error), LEAT_OK);
         leat_pk_file_unref(file);
     }
+}
+
+static leat_pk_unit pick(const leat_pk_options *options, const run *runs, size_t count)
+{
+    leat_error error = {0};
+    leat_pk_levels levels;
+    leat_pk_unit unit;
+    add_runs(&levels, options, runs, count);
     assert_int_equal(leat_pk_levels_pick(&levels, options, &unit, &error), LEAT_OK);
     leat_pk_levels_done(&levels);
     return unit;
@@ -77,6 +83,44 @@ static void too_many_runs_are_reduced_whatever_their_sizes(void **state)
     ASSERT_PICK(&options, 2, 1, {0, 10}, {0, 1000}, {2, 1000000}, {3, 10000000});
 }
 
+/* A full compaction of `young` runs of level 0 above one run on each of the levels, at most four at once. */
+static leat_pk_unit first_round(size_t young, const int32_t *levels_with_files, size_t count)
+{
+    leat_error error = {0};
+    leat_pk_options options = options_of(3, 4, 200);
+    options.merge_runs_max = 4;
+    leat_pk_levels levels;
+    run runs[16];
+    assert_true(young + count <= 16);
+    for (size_t i = 0; i < young + count; i++)
+        runs[i] = (run){i < young ? 0 : levels_with_files[i - young], 100};
+    add_runs(&levels, &options, runs, young + count);
+    leat_pk_unit unit = leat_pk_levels_pick_full(&levels);
+    assert_int_equal(leat_pk_levels_bound(&levels, &options, &unit, &error), LEAT_OK);
+    leat_pk_levels_done(&levels);
+    return unit;
+}
+
+static void assert_unit(leat_pk_unit unit, size_t first, size_t files, int32_t level)
+{
+    assert_int_equal(unit.first, first);
+    assert_int_equal(unit.files_count, files);
+    assert_int_equal(unit.output_level, level);
+}
+
+static void more_runs_than_a_merge_may_hold_are_merged_in_rounds_oldest_first(void **state)
+{
+    (void)state;
+    const int32_t all[] = {1, 2, 3};
+    assert_unit(first_round(4, NULL, 0), 0, 4, 3);
+    assert_unit(first_round(10, NULL, 0), 6, 4, 2); /* the top is for the last round */
+    assert_unit(first_round(10, &all[2], 1), 6, 4, 2);
+    assert_unit(first_round(6, &all[1], 2), 2, 4, 1);
+    assert_unit(first_round(3, all, 3), 0, 4, 1); /* no level is free: with the lowest one */
+    assert_unit(first_round(9, all, 3), 6, 4, 1);
+    assert_unit(first_round(1, all, 3), 0, 4, 3);
+}
+
 static void a_full_compaction_has_nothing_to_do_at_the_top(void **state)
 {
     (void)state;
@@ -108,6 +152,7 @@ int main(void)
         cmocka_unit_test(runs_of_about_one_size_are_taken_together),
         cmocka_unit_test(a_run_that_is_much_smaller_than_the_next_waits),
         cmocka_unit_test(much_younger_data_is_merged_into_the_oldest),
+        cmocka_unit_test(more_runs_than_a_merge_may_hold_are_merged_in_rounds_oldest_first),
         cmocka_unit_test(too_many_runs_are_reduced_whatever_their_sizes),
         cmocka_unit_test(a_full_compaction_has_nothing_to_do_at_the_top),
     };
