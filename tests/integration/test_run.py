@@ -99,7 +99,8 @@ def test_a_changelog_has_kinds(alone: Cluster) -> None:
     assert done.returncode == 0, done.stderr
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert all(next(iter(row)) == "$kind" for row in rows)
-    assert rows[-1]["n"] == 3
+    changes = [(row["$kind"], row["n"]) for row in rows]
+    assert changes == [("+I", 1), ("-U", 1), ("+U", 2), ("-U", 2), ("+U", 3)]
 
 
 def test_many_rows_arrive_in_order(alone: Cluster) -> None:
