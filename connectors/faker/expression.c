@@ -284,11 +284,12 @@ static int64_t unit_ms(const char *unit)
 
 static void put_time(int64_t at_ms, leat_bytes *out)
 {
-    time_t seconds = (time_t)(at_ms / 1000);
+    int64_t millis = (at_ms % 1000 + 1000) % 1000; /* before 1970, too */
+    time_t seconds = (time_t)((at_ms - millis) / 1000);
     struct tm parts;
     localtime_r(&seconds, &parts);
     leat_bytes_format(out, "%04d-%02d-%02d %02d:%02d:%02d.%03d", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday,
-                      parts.tm_hour, parts.tm_min, parts.tm_sec, (int)(at_ms % 1000));
+                      parts.tm_hour, parts.tm_min, parts.tm_sec, (int)millis);
 }
 
 static int64_t distance_ms(const directive *given, leat_faker_source *source)

@@ -125,6 +125,14 @@ def test_statements_and_variables(alone: Cluster, tmp_path: Path) -> None:
     assert failed.returncode == 1
 
 
+def test_faked_birthdays_may_be_before_1970(alone: Cluster) -> None:
+    sql = """CREATE TEMPORARY TABLE people (born TIMESTAMP(3)) WITH ('connector' = 'faker', 'number-of-rows' = '200',
+        'fields.born.expression' = '#{date.birthday ''60'',''90''}');
+        SELECT COUNT(born), SUM(CASE WHEN born < TIMESTAMP '1970-01-01 00:00:00' THEN 1 ELSE 0 END) > 100 FROM people"""
+    done = run(alone, *batch("--format", "rows", "-e", sql))
+    assert json.loads(done.stdout) == ["+I", "200", "TRUE"], done.stderr
+
+
 def test_an_insert_stays_until_its_job_has_ended(alone: Cluster) -> None:
     sql = GENERATED.format(rows=1000) + (
         "CREATE TEMPORARY TABLE hole (id INT, v INT) WITH ('connector' = 'blackhole');"
