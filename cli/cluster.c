@@ -242,7 +242,11 @@ static leat_code start_in(const char *dir, const cluster_arguments *given, leat_
 {
     LEAT_TRY(leat_state_read(dir, state, error));
     if (living(state)) {
-        leat_code code = leat_fail(error, LEAT_EXISTS, "a cluster runs in %s already: %s", dir, state->rest);
+        const leat_state_process *jobmanager = leat_state_jobmanager(state);
+        bool is_whole = jobmanager && leat_process_is_alive(&jobmanager->process);
+        leat_code code = is_whole ? leat_fail(error, LEAT_EXISTS, "a cluster runs in %s already: %s", dir, state->rest)
+                                  : leat_fail(error, LEAT_EXISTS,
+                                              "task managers of a cluster whose job manager has ended run in %s", dir);
         leat_fail_hint(error, "'leat cluster stop' ends it; --dir names another folder");
         return code;
     }
