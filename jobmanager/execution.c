@@ -412,6 +412,18 @@ static void on_failed(leat_jm_job *job, const leat_jm_task *task, const Leat__Pb
     leat_jm_fail(job, name, &error);
 }
 
+/* A task manager cancels its tasks unasked when it ends, or when it heard nothing for `jobmanager.lease`. */
+static void on_canceled(leat_jm_job *job, const leat_jm_task *task)
+{
+    const char *where = task->taskmanager >= 0 ? job->jobmanager->taskmanagers[task->taskmanager].id : "";
+    leat_error error = {0};
+    (void)leat_fail(&error, LEAT_UNAVAILABLE,
+                    "task manager %s ended its tasks: it shuts down, or heard nothing from the job manager for "
+                    "jobmanager.lease",
+                    where);
+    leat_jm_fail(job, where, &error);
+}
+
 void leat_jm_on_task_state(leat_jobmanager *self, const Leat__Pb__TaskStateChanged *message)
 {
     leat_jm_job *job = message->job.len == LEAT_JM_JOB_ID_BYTES ? leat_jobmanager_find(self, message->job.data) : NULL;
@@ -423,6 +435,11 @@ void leat_jm_on_task_state(leat_jobmanager *self, const Leat__Pb__TaskStateChang
     if (task_is_over(task)) task->ended_ms = leat_jm_now_ms(self);
     if (message->state == LEAT__PB__TASK_STATE__TASK_FAILED) {
         on_failed(job, task, message);
+        return;
+    }
+    if (message->state == LEAT__PB__TASK_STATE__TASK_CANCELED) {
+        on_canceled(job, task); /* where it was asked for, only looks whether all have ended */
+        leat_jm_changed(job);
         return;
     }
     if (job->state == LEAT_JOB_INITIALIZING && all_tasks(job, task_is_running)) start_running(job);

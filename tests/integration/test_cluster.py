@@ -1,6 +1,10 @@
 """`leat cluster` and the REST API, with nothing running on it."""
 
+import os
+import signal
 import subprocess
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,6 +34,57 @@ def test_a_killed_task_manager_is_noticed_at_once_and_can_be_replaced(cluster: C
 
 def test_a_second_cluster_in_the_same_folder_is_refused(cluster: Cluster) -> None:
     with pytest.raises(LabError, match="exit status 1"):
+        cluster.leat("cluster", "start")
+
+
+ENDLESS = """SET 'execution.checkpointing.interval' = '200 ms'; SET 'parallelism.default' = '4';
+CREATE TEMPORARY TABLE made (a INT) WITH ('connector' = 'datagen', 'rows-per-second' = '10');
+CREATE TEMPORARY TABLE hole (a INT) WITH ('connector' = 'blackhole'); INSERT INTO hole SELECT a FROM made"""
+
+
+@pytest.fixture
+def short_lease(build: Path, tmp_path: Path) -> Iterator[Cluster]:
+    made = Cluster(build, tmp_path / "cluster")
+    try:
+        made.start(2, 8, "-D", "jobmanager.lease=1s")
+        yield made
+    finally:
+        assert not made.stop()
+
+
+def start_endless(cluster: Cluster) -> str:
+    cluster.leat("run", "--detach", "-e", ENDLESS)
+    job = str(cluster.jobs()[0]["jid"])
+    cluster.wait_for_state(job, "RUNNING", 10)
+    wait_until("a checkpoint", 10, lambda: cluster.checkpoints(job)["counts"]["completed"] > 0)
+    return job
+
+
+def is_restored(cluster: Cluster, job: str) -> bool:
+    return cluster.checkpoints(job)["counts"]["restored"] > 0 and cluster.all_tasks_run(job)
+
+
+def test_a_job_outlives_a_job_manager_that_was_still_for_longer_than_the_lease(short_lease: Cluster) -> None:
+    job = start_endless(short_lease)
+    pid = next(process["pid"] for process in short_lease.look() if process["role"] == "jobmanager")
+    os.kill(pid, signal.SIGSTOP)
+    time.sleep(2.5)
+    os.kill(pid, signal.SIGCONT)
+    wait_until("the job is restored", 15, lambda: is_restored(short_lease, job))
+    assert "jobmanager.lease" in short_lease.rest(f"/jobs/{job}/exceptions")["root-exception"]
+
+
+def test_a_job_moves_on_when_a_task_manager_is_asked_to_end(cluster: Cluster) -> None:
+    job = start_endless(cluster)
+    os.kill(cluster.task_managers()[0], signal.SIGTERM)
+    wait_until("the job is restored", 15, lambda: is_restored(cluster, job))
+
+
+def test_what_is_left_of_a_cluster_is_told_from_one_that_runs(cluster: Cluster) -> None:
+    pid = next(process["pid"] for process in cluster.look() if process["role"] == "jobmanager")
+    os.kill(pid, signal.SIGKILL)
+    wait_until("it has ended", 5, lambda: not is_alive(pid))
+    with pytest.raises(LabError, match="whose job manager has ended"):
         cluster.leat("cluster", "start")
 
 
