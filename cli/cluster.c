@@ -125,8 +125,12 @@ static leat_code start_jobmanager(leat_state *state, const cluster_arguments *gi
     leat_state_process *process = state_process(state, true, "jobmanager", error);
     if (!process) return LEAT_LIMIT;
     char *output = leat_format("%s/log/jobmanager.out", state->dir);
-    if (output) (void)truncate(output, 0); /* last words of an earlier run would mislead */
+    if (!output) return leat_fail_no_memory(error);
+    leat_code emptied = LEAT_OK;
+    if (truncate(output, 0) != 0 && errno != ENOENT) /* last words of an earlier run would mislead */
+        emptied = leat_fail_errno(error, leat_code_of_errno(errno), errno, "empty %s", output);
     leat_free(output);
+    if (emptied != LEAT_OK) return emptied;
     int low[2], ends[2];
     if (pipe2(low, O_CLOEXEC) != 0) return leat_fail(error, LEAT_LIMIT, "pipe");
     for (int i = 0; i < 2; i++) {

@@ -145,7 +145,8 @@ static leat_code start_taskmanager(leat_connection *self, const leat_config *opt
 static void say_last_words(const leat_connection *connection)
 {
     static const char *const names[] = {"jobmanager", "tm-1"};
-    for (size_t i = 0; i < connection->children_count; i++) {
+    enum { NAMES = sizeof names / sizeof names[0] };
+    for (size_t i = 0; i < connection->children_count && i < NAMES; i++) {
         if (leat_process_is_alive(&connection->children[i])) continue;
         leat_bytes words = {0};
         char *path = leat_format("%s/log/%s.log", connection->dir, names[i]);
