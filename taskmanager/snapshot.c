@@ -120,7 +120,9 @@ static leat_code fill_operator(ack_job *ack, leat_env *env, int32_t i, Leat__Pb_
     bool is_file = (int64_t)part->state.size > ack->owner->state_inline_bytes && ack->owner->deploy->checkpoint_dir[0];
     if (is_file) {
         LEAT_TRY(store_state(ack, env, i, message, path, path_size, error));
-    } else if (part->state.size) {
+    } else if (part->state.size && ack->owner->has_checkpoints) {
+        /* Without checkpoints nothing is ever restored: only committables count, and a large state would not even fit a
+         * message. */
         message->has_state = true;
         message->state = (ProtobufCBinaryData){part->state.size, part->state.data};
     }
