@@ -197,22 +197,13 @@ leat_kernel_choice leat_select_divide(const leat_type *arguments, int32_t count,
     }
 }
 
-static int64_t integer_at(const leat_operand *in, int32_t row)
-{
-    switch (leat_type_layout(in->type)) {
-    case LEAT_LAYOUT_8: return LEAT_AT(int8_t, in, row);
-    case LEAT_LAYOUT_16: return LEAT_AT(int16_t, in, row);
-    case LEAT_LAYOUT_32: return LEAT_AT(int32_t, in, row);
-    default: return LEAT_AT(int64_t, in, row);
-    }
-}
-
 /* Operands of two types: the result has the divisor's, which holds every rest. */
 static leat_code modulo_mixed(leat_kernel_call *call, leat_error *error)
 {
     for (int32_t i = 0; i < call->active_count; i++) {
         int32_t row = call->active[i];
-        int64_t left = integer_at(&call->operands[0], row), right = integer_at(&call->operands[1], row);
+        int64_t left = leat_operand_integer(&call->operands[0], row),
+                right = leat_operand_integer(&call->operands[1], row);
         if (right == 0) return fail_zero(error);
         int64_t rest = right == -1 ? 0 : left % right;
         switch (call->type->kind) {

@@ -71,16 +71,6 @@ TO_BOOLEAN(double)
 
 /* --- decimals: row kernels --- */
 
-static int64_t integer_at(const leat_operand *in, int32_t row)
-{
-    switch (leat_type_layout(in->type)) {
-    case LEAT_LAYOUT_8: return LEAT_AT(int8_t, in, row);
-    case LEAT_LAYOUT_16: return LEAT_AT(int16_t, in, row);
-    case LEAT_LAYOUT_32: return LEAT_AT(int32_t, in, row);
-    default: return LEAT_AT(int64_t, in, row);
-    }
-}
-
 static leat_code to_decimal(leat_kernel_call *call, leat_error *error)
 {
     (void)error;
@@ -100,7 +90,7 @@ static leat_code to_decimal(leat_kernel_call *call, leat_error *error)
         case LEAT_TYPE_DOUBLE:
             fits = leat_decimal_from_double(LEAT_AT(double, in, row), precision, scale, &out[row]);
             break;
-        default: fits = leat_decimal_rescale(integer_at(in, row), 0, scale, precision, &out[row]);
+        default: fits = leat_decimal_rescale(leat_operand_integer(in, row), 0, scale, precision, &out[row]);
         }
         if (!fits) leat_call_set_null(call, row);
     }

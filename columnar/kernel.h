@@ -119,3 +119,14 @@ LEAT_CHECKED static inline leat_code leat_call_set_text(leat_kernel_call *call, 
 
 /* Typed access for row kernels: LEAT_AT(int32_t, &call->operands[0], row). */
 #define LEAT_AT(ctype, operand, row) (((const ctype *)(operand)->column->values)[leat_operand_row(operand, row)])
+
+/* The value of an integer operand of any width. */
+static inline int64_t leat_operand_integer(const leat_operand *in, int32_t row)
+{
+    switch (leat_type_layout(in->type)) {
+    case LEAT_LAYOUT_8: return LEAT_AT(int8_t, in, row);
+    case LEAT_LAYOUT_16: return LEAT_AT(int16_t, in, row);
+    case LEAT_LAYOUT_32: return LEAT_AT(int32_t, in, row);
+    default: return LEAT_AT(int64_t, in, row);
+    }
+}

@@ -86,13 +86,9 @@ void leat_sessions_action(leat_rest_call *call)
         leat_rest_error(call->request, &error);
         return;
     }
-    leat_session_work *work = leat_session_work_new(call);
-    leat_session_entry *session = work ? leat_session_start(call) : NULL;
-    if (!session) {
-        if (work) json_decref(work->input);
-        leat_free(work);
-        return;
-    }
+    leat_session_work *work;
+    leat_session_entry *session = leat_session_start(call, &work);
+    if (!session) return;
     session->is_single = true;
     work->run = plan_sync_table;
     work->finish = submit_action;

@@ -162,12 +162,17 @@ static leat_code start_session(leat_sessions *self, leat_session_entry **out, le
     return LEAT_OK;
 }
 
-leat_session_entry *leat_session_start(leat_rest_call *call)
+leat_session_entry *leat_session_start(leat_rest_call *call, leat_session_work **work)
 {
+    *work = leat_session_work_new(call);
+    if (!*work) return NULL;
     leat_session_entry *session = NULL;
     leat_error error = {0};
-    if (start_session(call->rest->sessions, &session, &error) != LEAT_OK) leat_rest_error(call->request, &error);
-    return session;
+    if (start_session(call->rest->sessions, &session, &error) == LEAT_OK) return session;
+    leat_rest_error(call->request, &error);
+    json_decref((*work)->input);
+    leat_free(*work);
+    return NULL;
 }
 
 void leat_session_end(leat_session_entry *session)

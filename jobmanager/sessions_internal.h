@@ -83,8 +83,9 @@ leat_session_entry *leat_sessions_find(leat_rest_call *call);
 void leat_session_post(leat_session_entry *session, leat_session_work *work);
 /* A work for the call's request with its body parsed; NULL after the request was failed. */
 leat_session_work *leat_session_work_new(leat_rest_call *call);
-/* A session with a thread; NULL after the request was failed. */
-leat_session_entry *leat_session_start(leat_rest_call *call);
+/* A session with a thread and its first work (leat_session_work_new), to be posted; NULL after the request was failed.
+ */
+leat_session_entry *leat_session_start(leat_rest_call *call, leat_session_work **work);
 /* No new work; queries end; goes when the thread has. */
 void leat_session_end(leat_session_entry *session);
 

@@ -54,13 +54,9 @@ static void finish_create(leat_session_work *work)
 
 void leat_sessions_create(leat_rest_call *call)
 {
-    leat_session_work *work = leat_session_work_new(call);
-    leat_session_entry *session = work ? leat_session_start(call) : NULL;
-    if (!session) {
-        if (work) json_decref(work->input);
-        leat_free(work);
-        return;
-    }
+    leat_session_work *work;
+    leat_session_entry *session = leat_session_start(call, &work);
+    if (!session) return;
     work->run = run_create;
     work->finish = finish_create;
     leat_session_post(session, work);

@@ -18,7 +18,6 @@ enum {
     SCAN_ARENA_BYTES = 512 << 20,
     OPEN_FILES_MAX = 256,         /* encoders; rows of further partitions wait in buffers */
     BACKLOG_BYTES_MAX = 64 << 20, /* beyond it rows wait for storage */
-    STATE_VERSION = 1,
 };
 static const int64_t target_file_bytes_default = 256 << 20;
 
@@ -396,7 +395,6 @@ static leat_code append_snapshot_resume(leat_operator *operator, leat_operator_s
         if (code != LEAT_OK) return code;
     }
     LEAT_TRY(forget_idle(self, error));
-    leat_bytes_put_u8(&snapshot->state, STATE_VERSION);
     LEAT_TRY(leat_paimon_carried_snapshot(&self->carried, snapshot, error));
     *progress = LEAT_DONE;
     return LEAT_OK;
@@ -424,26 +422,11 @@ static leat_code append_complete(leat_operator *operator, int64_t checkpoint_id,
 
 /* --- life --- */
 
-static leat_code restore(append_writer *self, const leat_restored *restored, leat_error *error)
-{
-    const leat_operator_context *context = self->operator.context;
-    for (size_t i = 0; restored && i < restored->parts_count; i++) {
-        const leat_restored_part *part = &restored->parts[i];
-        if (part->state_size == 0 || part->subtask % context->parallelism != context->subtask) continue;
-        leat_reader reader;
-        leat_reader_init(&reader, part->state, part->state_size);
-        uint8_t version = leat_reader_u8(&reader);
-        if (version != STATE_VERSION) return leat_fail(error, LEAT_CORRUPT, "state of version %d", version);
-        LEAT_TRY(leat_paimon_carried_read(&self->carried, &reader, error));
-    }
-    return LEAT_OK;
-}
-
 static leat_code append_open(leat_operator *operator, const leat_restored * restored, leat_error *error)
 {
     append_writer *self = (append_writer *)operator;
     self->shared.context = operator->context;
-    LEAT_TRY(restore(self, restored, error));
+    LEAT_TRY(leat_paimon_carried_restore(&self->carried, operator->context, restored, error));
     self->is_ready = self->mode != LEAT_PAIMON_BUCKET_FIXED;
     if (self->is_ready) return LEAT_OK;
     self->scan.job = (leat_job){.run = run_scan, .done = done_scan};

@@ -4,6 +4,8 @@
 
 #include "common/memory.h"
 
+enum { STATE_VERSION = 1 };
+
 void leat_paimon_carried_done(leat_paimon_carried *self)
 {
     for (size_t i = 0; i < self->count; i++)
@@ -27,6 +29,7 @@ leat_code leat_paimon_carried_snapshot(const leat_paimon_carried *self, leat_ope
     uint32_t count = 0;
     for (size_t i = 0; i < self->count; i++)
         count += self->items[i].checkpoint_id <= snapshot->checkpoint_id;
+    leat_bytes_put_u8(&snapshot->state, STATE_VERSION);
     leat_bytes_put_u32(&snapshot->state, count);
     for (size_t i = 0; i < self->count; i++) {
         const leat_paimon_carried_item *item = &self->items[i];
@@ -43,7 +46,7 @@ leat_code leat_paimon_carried_snapshot(const leat_paimon_carried *self, leat_ope
     return leat_bytes_check(&snapshot->state, error);
 }
 
-leat_code leat_paimon_carried_read(leat_paimon_carried *self, leat_reader *reader, leat_error *error)
+static leat_code read_items(leat_paimon_carried *self, leat_reader *reader, leat_error *error)
 {
     uint32_t count = leat_reader_u32(reader);
     for (uint32_t i = 0; i < count && !reader->failed; i++) {
@@ -59,6 +62,21 @@ leat_code leat_paimon_carried_read(leat_paimon_carried *self, leat_reader *reade
         if (code != LEAT_OK) return code;
     }
     return leat_reader_check(reader, false, "carried committables", error);
+}
+
+leat_code leat_paimon_carried_restore(leat_paimon_carried *self, const leat_operator_context *context,
+                                      const leat_restored *restored, leat_error *error)
+{
+    for (size_t i = 0; restored && i < restored->parts_count; i++) {
+        const leat_restored_part *part = &restored->parts[i];
+        if (part->state_size == 0 || part->subtask % context->parallelism != context->subtask) continue;
+        leat_reader reader;
+        leat_reader_init(&reader, part->state, part->state_size);
+        uint8_t version = leat_reader_u8(&reader);
+        if (version != STATE_VERSION) return leat_fail(error, LEAT_CORRUPT, "state of version %d", version);
+        LEAT_TRY(read_items(self, &reader, error));
+    }
+    return LEAT_OK;
 }
 
 void leat_paimon_carried_confirm(leat_paimon_carried *self, int64_t checkpoint_id)

@@ -19,10 +19,11 @@ void leat_paimon_carried_done(leat_paimon_carried *self);
 /* Takes the committable (it is empty after it). */
 LEAT_CHECKED leat_code leat_paimon_carried_add(leat_paimon_carried *self, int64_t checkpoint_id,
                                                leat_bytes *committable, leat_error *error);
-/* Adds those up to the snapshot's checkpoint to its committables, and writes them into `state`. */
+/* Adds those up to the snapshot's checkpoint to its committables, and writes its state: them, and nothing else. */
 LEAT_CHECKED leat_code leat_paimon_carried_snapshot(const leat_paimon_carried *self, leat_operator_snapshot *snapshot,
                                                     leat_error *error);
-/* Reads what leat_paimon_carried_snapshot wrote into a state, and adds it. */
-LEAT_CHECKED leat_code leat_paimon_carried_read(leat_paimon_carried *self, leat_reader *reader, leat_error *error);
+/* Adds what leat_paimon_carried_snapshot wrote; after a rescale parts are dealt out by the subtask that wrote them. */
+LEAT_CHECKED leat_code leat_paimon_carried_restore(leat_paimon_carried *self, const leat_operator_context *context,
+                                                   const leat_restored *restored, leat_error *error);
 /* After a checkpoint was committed: those up to it are forgotten. */
 void leat_paimon_carried_confirm(leat_paimon_carried *self, int64_t checkpoint_id);

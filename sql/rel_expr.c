@@ -120,15 +120,23 @@ int32_t leat_expr_depth(const leat_expr *expr)
     return deepest + 1;
 }
 
+/* The expression alone: its arguments are the caller's to set. */
+static leat_expr *copy_node(leat_plan *plan, const leat_expr *expr, const leat_expr ***arguments)
+{
+    leat_expr *copy = expr_new(plan, expr->kind, &expr->type, expr->arguments_count, arguments);
+    if (!copy) return NULL;
+    copy->value = expr->value;
+    copy->function = expr->function;
+    return copy;
+}
+
 const leat_expr *leat_expr_substitute(leat_plan *plan, const leat_expr *expr, const leat_expr *const *replacements)
 {
     if (expr->kind == LEAT_EXPR_COLUMN) return replacements[expr->column];
     if (expr->arguments_count == 0) return expr;
     const leat_expr **arguments;
-    leat_expr *copy = expr_new(plan, expr->kind, &expr->type, expr->arguments_count, &arguments);
+    leat_expr *copy = copy_node(plan, expr, &arguments);
     if (!copy) return NULL;
-    copy->value = expr->value;
-    copy->function = expr->function;
     for (int32_t i = 0; i < expr->arguments_count; i++) {
         arguments[i] = leat_expr_substitute(plan, expr->arguments[i], replacements);
         if (!arguments[i]) return NULL;
@@ -145,10 +153,8 @@ const leat_expr *leat_expr_remap(leat_plan *plan, const leat_expr *expr, const i
     }
     if (expr->arguments_count == 0) return expr;
     const leat_expr **arguments;
-    leat_expr *copy = expr_new(plan, expr->kind, &expr->type, expr->arguments_count, &arguments);
+    leat_expr *copy = copy_node(plan, expr, &arguments);
     if (!copy) return NULL;
-    copy->value = expr->value;
-    copy->function = expr->function;
     for (int32_t i = 0; i < expr->arguments_count; i++) {
         arguments[i] = leat_expr_remap(plan, expr->arguments[i], map);
         if (!arguments[i]) return NULL;

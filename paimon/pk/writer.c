@@ -18,7 +18,6 @@
 
 enum {
     ARENA_BYTES_MAX = 64 << 20,
-    STATE_VERSION = 1,
     CUTS_MAX = 64,
     SLICE_US = 5000, /* of flushing and compacting before rows come again */
 };
@@ -436,7 +435,6 @@ static leat_code writer_snapshot_resume(leat_operator *operator, leat_operator_s
     LEAT_TRY(code);
     self->cuts_count--;
     memmove(&self->cuts[0], &self->cuts[1], (size_t)self->cuts_count * sizeof self->cuts[0]);
-    leat_bytes_put_u8(&snapshot->state, STATE_VERSION);
     LEAT_TRY(leat_paimon_carried_snapshot(&self->carried, snapshot, error));
     leat_context_wake(operator->context); /* the next cut's buffers may be flushed now */
     *progress = LEAT_DONE;
@@ -452,21 +450,6 @@ static leat_code writer_complete(leat_operator *operator, int64_t checkpoint_id,
 
 /* --- life --- */
 
-static leat_code restore(pk_writer *self, const leat_restored *restored, leat_error *error)
-{
-    const leat_operator_context *context = self->operator.context;
-    for (size_t i = 0; restored && i < restored->parts_count; i++) {
-        const leat_restored_part *part = &restored->parts[i];
-        if (part->state_size == 0 || part->subtask % context->parallelism != context->subtask) continue;
-        leat_reader reader;
-        leat_reader_init(&reader, part->state, part->state_size);
-        uint8_t version = leat_reader_u8(&reader);
-        if (version != STATE_VERSION) return leat_fail(error, LEAT_CORRUPT, "state of version %d", version);
-        LEAT_TRY(leat_paimon_carried_read(&self->carried, &reader, error));
-    }
-    return LEAT_OK;
-}
-
 static leat_code writer_open(leat_operator *operator, const leat_restored * restored, leat_error *error)
 {
     pk_writer *self = (pk_writer *)operator;
@@ -476,7 +459,7 @@ static leat_code writer_open(leat_operator *operator, const leat_restored * rest
     int64_t budget = context->memory_bytes / 2;
     if (budget > 0 && budget < self->buffer_bytes_max) self->buffer_bytes_max = budget;
     leat_paimon_names_init(&self->index_names, context->env);
-    LEAT_TRY(restore(self, restored, error));
+    LEAT_TRY(leat_paimon_carried_restore(&self->carried, context, restored, error));
     self->loader.wants_files = true;
     self->loader.wants_hashes = self->shared.options.bucket == LEAT_PK_BUCKET_DYNAMIC;
     return leat_pk_loader_start(&self->loader, context, &self->table, error);
