@@ -1,6 +1,7 @@
 """Reads what a test tool left behind and prints lines "passed failed name" for tests/run.sh: one a file of tests.
 
 report.py meson BUILD-FOLDER | junit FILE.xml | lint FILE.txt. A skipped test counts as failed.
+The last words of each test that failed go to stderr: what they say must be readable at the end of a long log.
 """
 
 import json
@@ -11,6 +12,13 @@ from xml.etree import ElementTree
 
 CMOCKA_PASSED = re.compile(r"^\[ {2}PASSED {2}\] (\d+) test", re.M)
 CMOCKA_FAILED = re.compile(r"^\[ {2}(?:FAILED|SKIPPED) {1,2}\] (\d+) test", re.M)
+CMOCKA_GOOD = re.compile(r"^\[( RUN      |       OK )\]")
+LAST_LINES = 12
+
+
+def tell(name: str, output: str) -> None:
+    lines = [line.rstrip() for line in output.splitlines() if line.strip() and not CMOCKA_GOOD.match(line)]
+    print(f"── {name}", *lines[-LAST_LINES:], sep="\n", file=sys.stderr)
 
 
 def meson(folder: str) -> None:
@@ -27,6 +35,7 @@ def meson(folder: str) -> None:
         is_good = test["result"] in ("OK", "EXPECTEDFAIL")
         if not is_good:
             failed = max(failed, 1)
+            tell(f"{folder} {test['name']} {test['result']}", output)
         elif passed + failed == 0:
             passed = 1
         print(passed, failed, folder, test["name"], "" if is_good else test["result"])
@@ -40,10 +49,10 @@ def junit(path: str) -> None:
         files: dict[str, list[int]] = {}
         for case in suite.iter("testcase"):
             counts = files.setdefault(case.get("classname", "pytest"), [0, 0])
-            is_bad = any(case.find(word) is not None for word in ("failure", "error", "skipped"))
-            counts[1 if is_bad else 0] += 1
-            if is_bad:
-                print("pytest:", case.get("classname"), case.get("name"), file=sys.stderr)
+            bad = [part for word in ("failure", "error", "skipped") for part in case.findall(word)]
+            counts[1 if bad else 0] += 1
+            for part in bad:
+                tell(f"{case.get('classname')} {case.get('name')}", f"{part.text or ''}\n{part.get('message', '')}")
         for name, (passed, failed) in files.items():
             print(passed, failed, Path(path).stem, name)
         if not files:

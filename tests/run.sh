@@ -1,9 +1,11 @@
 # What ./dev test does; sourced by ./dev, which has configure, compile, lint and say.
 #
-# Every part leaves lines "passed failed name" in build-test/results; the last line printed is "N passed, N failed".
+# Every part leaves lines "passed failed name" in build-test/results, and what the failed tests said last in
+# build-test/failures, which is printed at the end; the last line printed is "N passed, N failed".
 # A test that is skipped counts as failed.
 
 results=build-test/results
+failures=build-test/failures
 
 # As in meson.build, for the programs that pytest starts.
 export ASAN_OPTIONS="detect_leaks=1:abort_on_error=1:detect_stack_use_after_return=1:allocator_may_return_null=1"
@@ -18,7 +20,7 @@ step() {
 
 # report KIND PLACE: what a tool left at PLACE; it must not be there from an earlier run.
 report() {
-    .venv/bin/python3 tests/report.py "$@" >>"$results"
+    .venv/bin/python3 tests/report.py "$@" >>"$results" 2>>"$failures"
 }
 
 test_lint() {
@@ -79,6 +81,7 @@ run_tests() {
     [ $# -eq 0 ] || { parts=("$1"); shift; }
     mkdir -p build-test
     : >"$results"
+    : >"$failures"
     set +e
     for part in "${parts[@]}"; do
         case $part in
@@ -90,6 +93,7 @@ run_tests() {
         ("test_$part" "$@")
         [ "$(wc -l <"$results")" -gt "$before" ] || echo "0 1 $part: ended before a test ran" >>"$results"
     done
+    cat "$failures"
     awk -v seconds="$SECONDS" '
         { passed += $1; failed += $2; if ($2) { $1 = ""; $2 = ""; print "FAILED" $0 } }
         END { printf "%d min %d s\n%d passed, %d failed\n", seconds / 60, seconds % 60, passed, failed; exit failed > 0 || passed == 0 }
