@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -149,7 +150,7 @@ def datagen_append() -> Figure:
                 "CREATE TABLE orders (order_id INT, amount INT, client_id INT) WITH ('bucket' = '-1');\n"
                 "SET 'execution.checkpointing.interval' = '10 s';\nINSERT INTO orders SELECT * FROM g;\n"
             )
-            seconds.append(world.cpu_of(lambda w=world, s=statements: w.sql(s)))
+            seconds.append(world.cpu_of(partial(world.sql, statements)))
     file = Path(tempfile.mkstemp(prefix="leat-bench-")[1])
     loop = bare("bare-datagen-append", rows, str(rows), str(file))
     file.unlink()
@@ -198,7 +199,7 @@ def lab_batch() -> Figure:
         for _ in range(RUNS):
             world.sql("DROP TABLE IF EXISTS country_sales;\n" + SALES.format(producer="none", more=""))
             statements = "SET 'execution.runtime-mode' = 'batch';\n" + JOIN
-            seconds.append(world.cpu_of(lambda s=statements: world.sql(s)))
+            seconds.append(world.cpu_of(partial(world.sql, statements)))
             if counted(world) != rows:
                 raise LabError(f"country_sales counts {counted(world)} orders of {rows}")
         loop = bare_lab(world, rows)
@@ -214,7 +215,7 @@ def lab_stream() -> Figure:
             more = ", 'full-compaction.delta-commits' = '2'"
             world.sql("DROP TABLE IF EXISTS country_sales;\n" + SALES.format(producer="full-compaction", more=more))
             statements = "SET 'execution.checkpointing.interval' = '1 s';\nSET 'pipeline.name' = 'lab';\n" + JOIN
-            seconds.append(world.cpu_of(lambda s=statements: stream_once(world, s, rows)))
+            seconds.append(world.cpu_of(partial(stream_once, world, statements, rows)))
             world.cluster.cancel(world.cluster.job("lab")["jid"])
         loop = bare_lab(world, rows)
     return Figure("lab_stream", rows / statistics.median(seconds), RATE_UNIT, loop)

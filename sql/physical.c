@@ -13,6 +13,15 @@ static void print_names(const leat_schema *schema, leat_bytes *out)
         leat_bytes_format(out, "%s%s", i > 0 ? ", " : "", schema->fields[i].name);
 }
 
+/* The text is kept when all is well, for the operator's description. */
+static leat_code note(leat_graph *graph, leat_stream *stream, leat_bytes *text)
+{
+    leat_code code = leat_bytes_check(text, graph->plan->error);
+    if (code == LEAT_OK) code = leat_graph_note(graph, stream, (const char *)text->data);
+    if (code != LEAT_OK) leat_bytes_done(text);
+    return code;
+}
+
 /* Appends an operator whose config and description are ready: description is "Name(…)". Both are taken. */
 static leat_code add(leat_graph *graph, leat_stream *stream, const char *type, const char *name, leat_bytes *config,
                      leat_bytes *description, const leat_graph_step *step)
@@ -190,12 +199,7 @@ static leat_code make_calc(leat_graph *graph, leat_rel *rel, bool wants_upsert, 
         leat_bytes_text(&text, "]");
     }
     leat_bytes_text(&text, ")");
-    leat_code code = leat_bytes_check(&text, plan->error);
-    if (code == LEAT_OK) code = leat_graph_note(graph, out, (const char *)text.data);
-    if (code != LEAT_OK) {
-        leat_bytes_done(&text);
-        return code;
-    }
+    LEAT_TRY(note(graph, out, &text));
     leat_calc_config_write(&config, &bytes);
     leat_graph_step step = {.exchange = LEAT__PB__EXCHANGE__FORWARD, .parallelism = out->parallelism};
     LEAT_TRY(add(graph, out, "calc", "Calc", &bytes, &text, &step));
@@ -332,12 +336,7 @@ static leat_code make_sort(leat_graph *graph, leat_rel *rel, leat_stream *out)
     else if (rel->offset > 0)
         leat_bytes_format(&text, "offset=[%lld]", (long long)rel->offset);
     leat_bytes_text(&text, ")");
-    leat_code code = leat_bytes_check(&text, plan->error);
-    if (code == LEAT_OK) code = leat_graph_note(graph, out, (const char *)text.data);
-    if (code != LEAT_OK) {
-        leat_bytes_done(&text);
-        return code;
-    }
+    LEAT_TRY(note(graph, out, &text));
     if (is_sort)
         leat_sort_config_write(&(leat_sort_config){.input = out->schema,
                                                    .keys_count = rel->sort_keys_count,
