@@ -87,6 +87,8 @@ leat_code leat_plan_find_table(leat_plan *plan, const leat_ast_name *name, const
             code = table_is_missing(plan, catalog, name, full);
         else if (code != LEAT_OK && plan->error)
             *plan->error = error;
+        if (code == LEAT_OK && dynamic && catalog->vtable->warn_of_options)
+            catalog->vtable->warn_of_options(dynamic, &plan->warnings);
         leat_catalog_unref(catalog);
     } else if (code != LEAT_OK && plan->error) {
         *plan->error = error;
