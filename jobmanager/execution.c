@@ -5,6 +5,7 @@
 
 #include "common/log.h"
 #include "common/memory.h"
+#include "flow/secrets.h"
 #include "jobmanager/internal.h"
 
 /* --- submission --- */
@@ -37,6 +38,7 @@ static leat_code read_config(leat_jm_job *job, leat_error *error)
         leat_free(value);
         if (code != LEAT_OK) return code;
     }
+    LEAT_TRY(leat_secrets_unpack(job->graph, &job->config, error));
     bool is_periodic = leat_config_duration_ms(&job->config, LEAT_OPTION_CHECKPOINT_INTERVAL) > 0;
     job->has_checkpoints = !job->graph->is_batch && is_periodic;
     const char *dir = leat_config_string(&job->config, LEAT_OPTION_CHECKPOINT_DIR);

@@ -38,24 +38,11 @@ static leat_code add(leat_graph *graph, leat_stream *stream, const char *type, c
     return leat_graph_add_operator(graph, stream, &operator_, step);
 }
 
-static leat_code plan_context(leat_graph *graph, leat_plan_context *out)
-{
-    leat_plan *plan = graph->plan;
-    *out = (leat_plan_context){.arena = plan->arena,
-                               .env = plan->env,
-                               .session = plan->config,
-                               .is_batch = plan->is_batch,
-                               .parallelism = plan->parallelism,
-                               .time_zone = plan->time_zone};
-    return LEAT_OK;
-}
-
 leat_code leat_physical_source(leat_graph *graph, leat_rel *rel, leat_source_plan *out)
 {
     leat_plan *plan = graph->plan;
     const leat_bound_table *table = rel->source;
-    leat_plan_context context;
-    LEAT_TRY(plan_context(graph, &context));
+    leat_plan_context context = leat_plan_connector_context(graph->plan);
     if (!table->connector->plan_source)
         return leat_plan_fail(plan, table->place, LEAT_INVALID,
                               "Connector '%s' can only be used as a sink. It cannot be used as a source.",
@@ -388,10 +375,9 @@ static bool meets_one(const leat_rel *rel)
 static leat_code make_lookup_join(leat_graph *graph, leat_rel *rel, leat_stream *out)
 {
     leat_plan *plan = graph->plan;
-    leat_plan_context context;
+    leat_plan_context context = leat_plan_connector_context(graph->plan);
     leat_lookup_plan lookup = {0};
     LEAT_TRY(leat_physical(graph, rel->inputs[0], false, out));
-    LEAT_TRY(plan_context(graph, &context));
     const leat_bound_table *table = rel->source;
     int32_t output_count = rel->schema.fields_count;
     int32_t *output = leat_arena_take(plan->arena, (size_t)(output_count + 1) * sizeof *output);

@@ -105,6 +105,17 @@ leat_code leat_plan_find_table(leat_plan *plan, const leat_ast_name *name, const
     return LEAT_OK;
 }
 
+leat_plan_context leat_plan_connector_context(leat_plan *plan)
+{
+    return (leat_plan_context){.arena = plan->arena,
+                               .env = plan->env,
+                               .session = plan->config,
+                               .is_batch = plan->is_batch,
+                               .parallelism = plan->parallelism,
+                               .time_zone = plan->time_zone,
+                               .secrets = &plan->secrets};
+}
+
 /* The connector, with Flink's words when there is none. */
 static leat_code find_connector(leat_plan *plan, const leat_catalog_table *definition, leat_sql_range place,
                                 const leat_connector **out)

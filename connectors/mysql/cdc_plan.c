@@ -257,6 +257,8 @@ static leat_code plan_source(const leat_plan_context *context, const leat_table 
     leat_cdc_config config;
     LEAT_TRY(leat_cdc_config_from_options(table->options, context->time_zone, &config, error));
     LEAT_TRY(leat_connector_check_options("mysql-cdc", table->options, &table->schema, leat_cdc_options, error));
+    const char **password = &config.address.password;
+    LEAT_TRY(leat_secrets_add(context->secrets, context->arena, *password, password, error));
     int32_t count = request->columns ? request->columns_count : table->schema.fields_count;
     config.schema.fields_count = count;
     config.schema.fields = leat_arena_take(context->arena, (size_t)(count + 1) * sizeof *config.schema.fields);
