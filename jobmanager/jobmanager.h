@@ -14,6 +14,7 @@
 #include "common/env.h"
 #include "flow/coordinator.h"
 #include "flow/registry.h"
+#include "flow/restart.h"
 #include "proto/checkpoint.pb-c.h"
 #include "proto/control.pb-c.h"
 #include "proto/graph.pb-c.h"
@@ -138,7 +139,9 @@ struct leat_jm_job {
     leat_jm_exception exceptions[LEAT_JM_EXCEPTIONS_MAX]; /* newest last */
     int32_t exceptions_count;
     int32_t restarts;
-    int64_t restart_at_ms; /* of RESTARTING, once all tasks have ended; INT64_MAX before */
+    leat_restart restart;
+    int64_t restart_delay_ms; /* of the restart that is under way */
+    int64_t restart_at_ms;    /* of RESTARTING, once all tasks have ended; INT64_MAX before */
     bool has_checkpoints;
     char *checkpoint_dir; /* "<dir>/<job-id>" */
     leat_coordinator coordinator;
