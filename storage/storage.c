@@ -102,6 +102,26 @@ leat_code leat_storage_copy(leat_storage *storage, const char *from, const char 
     return code;
 }
 
+leat_code leat_storage_scratch(leat_storage *storage, const char *folder, leat_scratch **out, leat_error *error)
+{
+    return storage->vtable->scratch(storage, folder, out, error);
+}
+
+leat_code leat_scratch_append(leat_scratch *scratch, const void *data, size_t size, leat_error *error)
+{
+    return scratch->vtable->append(scratch, data, size, error);
+}
+
+leat_code leat_scratch_read(leat_scratch *scratch, uint64_t offset, size_t size, void *out, leat_error *error)
+{
+    return scratch->vtable->read(scratch, offset, size, out, error);
+}
+
+void leat_scratch_free(leat_scratch *scratch)
+{
+    if (scratch) scratch->vtable->free(scratch);
+}
+
 void leat_storage_free(leat_storage *storage)
 {
     if (storage) storage->vtable->free(storage);

@@ -251,6 +251,26 @@ static void a_long_object_is_copied_from_elsewhere(void **state)
     leat_free(data);
 }
 
+static void scratch_bytes_are_read_back_and_have_no_name(void **state)
+{
+    (void)state;
+    leat_scratch *scratch;
+    leat_error error = {0};
+    char got[8];
+    leat_scratch_free(NULL);
+    assert_int_equal(leat_storage_scratch(here.storage, path("s/t"), &scratch, &error), LEAT_OK);
+    assert_int_equal(leat_scratch_append(scratch, "hello", 5, &error), LEAT_OK);
+    assert_int_equal(leat_scratch_append(scratch, " world", 6, &error), LEAT_OK);
+    assert_lists("s/t", "");
+    assert_int_equal(leat_scratch_read(scratch, 3, 5, got, &error), LEAT_OK);
+    assert_memory_equal(got, "lo wo", 5);
+    assert_int_equal(leat_scratch_read(scratch, 11, 0, got, &error), LEAT_OK);
+    assert_int_equal(leat_scratch_read(scratch, 8, 4, got, &error), LEAT_IO);
+    assert_int_equal(leat_scratch_read(scratch, UINT64_MAX / 4, 1, got, &error), LEAT_IO);
+    leat_scratch_free(scratch);
+    if (here.is_file) assert_int_equal(rmdir(path("s/t")), 0);
+}
+
 static void paths_may_be_uris(void **state)
 {
     (void)state;
@@ -371,6 +391,7 @@ int main(void)
         CASE(an_aborted_writer_leaves_nothing),
         CASE(a_copy_holds_the_same_and_outlives_its_original),
         CASE(a_long_object_is_copied_from_elsewhere),
+        CASE(scratch_bytes_are_read_back_and_have_no_name),
         CASE(paths_may_be_uris),
         CASE(of_several_writers_at_once_exactly_one_wins),
         CASE(every_allocation_failure_is_reported_and_leaves_nothing_half),
