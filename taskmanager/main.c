@@ -83,6 +83,7 @@ static leat_code start(process *self, const arguments *given, leat_error *error)
     LEAT_TRY(leat_storage_file_new(&self->storage, error));
     LEAT_TRY(leat_env_system_new((int)leat_config_int(config, LEAT_OPTION_IO_THREADS), 1 << 16, &self->env, error));
     self->env->storage = self->storage;
+    self->env->tmp_folder = leat_config_string(config, LEAT_OPTION_TMP_DIR);
     LEAT_TRY(leat_pool_new((int)leat_config_int(config, LEAT_OPTION_WORKERS), &self->executor, error));
     leat_net_options options = {.id = given->id ? given->id : self->id,
                                 .control_endpoint = given->control_endpoint,
