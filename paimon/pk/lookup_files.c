@@ -74,9 +74,11 @@ static leat_code lookup_refresh(leat_lookup *lookup, bool *changed, leat_error *
     bool has_more;
     *changed = false;
     LEAT_TRY(take_plan(self, now_us, changed, error));
-    leat_code code = leat_pk_blocks_step(&self->blocks, &has_more, error);
-    if (code != LEAT_OK) return leat_fail_in(error, code, "look up %s", self->config.table.path);
-    if (has_more) leat_context_wake(context);
+    if (!self->plan.is_running || !self->checks_missing) { /* else what is found missing now would be newer than it */
+        leat_code code = leat_pk_blocks_step(&self->blocks, &has_more, error);
+        if (code != LEAT_OK) return leat_fail_in(error, code, "look up %s", self->config.table.path);
+        if (has_more) leat_context_wake(context);
+    }
     LEAT_TRY(start_plan(self, now_us, error));
     leat_context_set_gauge(context, "lookup.filesOpened", self->blocks.files_opened);
     leat_context_set_gauge(context, "lookup.cacheBytes", self->blocks.bytes);

@@ -42,8 +42,9 @@ struct leat_pk_lookup_bucket {
     char *path;
     leat_pk_lookup_file **files; /* that with the youngest records first */
     size_t files_count, files_capacity;
-    uint32_t version;            /* changes with the files */
-    uint32_t call, group, count; /* scratch of a lookup */
+    uint32_t version;      /* changes with the files */
+    uint64_t call;         /* scratch of a lookup, as: */
+    uint32_t group, count; /* where its keys end in the order by bucket, how many they are */
     bool is_touched;
 };
 

@@ -28,7 +28,7 @@ typedef struct leat_pk_probe {
     int32_t *bucket_columns; /* places among the lookup's keys */
     leat_type *bucket_types;
     leat_bytes partition; /* the last key's, serialised */
-    uint32_t call;
+    uint64_t call;
     bool has_wanted;
 
     /* Of each key of the call: */

@@ -35,7 +35,9 @@ typedef struct world {
     uint64_t seed;
     pk_job writer;
     int64_t checkpoint;
-    int32_t ids; /* keys are 0 … ids - 1 */
+    int32_t ids;          /* keys are 0 … ids - 1 */
+    bool compares_region; /* in tables without partitions: it is no key column there */
+    bool asks_elsewhere;  /* keys have another region than their rows */
     world_row rows[WORLD_IDS_MAX];
     fake_host host;
     leat_operator_host host_vtable;
@@ -159,11 +161,10 @@ static inline void world_take(world *self, const leat_batch *batch)
     }
 }
 
-static inline void world_read_split(world *self, const leat_paimon_split *split, leat_arena *arena)
+static inline void world_read_begin(world *self, const leat_paimon_split *split, const int32_t *columns,
+                                    int32_t columns_count, leat_arena *arena, leat_merge_reader **out)
 {
-    static const int32_t columns[] = {0, 1, 2};
     leat_error error = {0};
-    leat_merge_reader *reader;
     const char *path;
     pk_ok(leat_paimon_bucket_path(self->table.path, &self->table.schema, split->partition, split->partition_size,
                                   split->bucket, arena, &path, &error),
@@ -173,9 +174,17 @@ static inline void world_read_split(world *self, const leat_paimon_split *split,
                                        .files = split->files.files,
                                        .files_count = split->files.count,
                                        .columns = columns,
-                                       .columns_count = 3,
+                                       .columns_count = columns_count,
                                        .env = &self->env.env};
-    pk_ok(leat_merge_reader_new(&options, &reader, &error), &error);
+    pk_ok(leat_merge_reader_new(&options, out, &error), &error);
+}
+
+static inline void world_read_split(world *self, const leat_paimon_split *split, leat_arena *arena)
+{
+    static const int32_t columns[] = {0, 1, 2};
+    leat_error error = {0};
+    leat_merge_reader *reader;
+    world_read_begin(self, split, columns, 3, arena, &reader);
     for (leat_merge_read_status status = LEAT_MERGE_READ_AGAIN; status != LEAT_MERGE_READ_END;) {
         leat_batch *batch = NULL;
         pk_ok(leat_merge_reader_step(reader, &status, &batch, &error), &error);
@@ -226,8 +235,8 @@ static inline leat_code world_plan_lookup(world *self, leat_arena *arena, leat_l
 {
     static const int32_t keys[] = {1, 3}, columns[] = {2, 0};
     leat_plan_context context = {.arena = arena, .env = &self->env.env, .parallelism = 1};
-    return leat_paimon_plan_lookup(&context, NULL, &self->table, keys, self->is_partitioned ? 2 : 1, columns, 2, plan,
-                                   error);
+    return leat_paimon_plan_lookup(&context, NULL, &self->table, keys,
+                                   self->is_partitioned || self->compares_region ? 2 : 1, columns, 2, plan, error);
 }
 
 static inline leat_code world_create(world *self, const leat_lookup_plan *plan, leat_error *error)
@@ -270,7 +279,7 @@ static inline leat_code world_settle(world *self, leat_error *error)
     return code;
 }
 
-static inline leat_batch *world_keys(const int32_t *ids, int32_t count, leat_error *error)
+static inline leat_batch *world_keys(const world *self, const int32_t *ids, int32_t count, leat_error *error)
 {
     leat_batch_builder builder;
     leat_batch *batch = NULL;
@@ -278,7 +287,7 @@ static inline leat_batch *world_keys(const int32_t *ids, int32_t count, leat_err
     leat_code code = leat_batch_builder_init(&builder, layouts, 2, count, error);
     for (int32_t i = 0; code == LEAT_OK && i < count; i++) {
         char region[16];
-        snprintf(region, sizeof region, "r%d", ids[i] % WORLD_REGIONS);
+        snprintf(region, sizeof region, "%c%d", self->asks_elsewhere ? 'x' : 'r', ids[i] % WORLD_REGIONS);
         code = leat_batch_builder_begin_row(&builder, LEAT_ROW_INSERT, error);
         if (code == LEAT_OK && ids[i] >= 0) leat_batch_builder_set_fixed(&builder, 0, &ids[i]); /* else NULL */
         if (code == LEAT_OK) code = leat_batch_builder_set_bytes(&builder, 1, region, strlen(region), error);
@@ -304,7 +313,7 @@ static inline leat_code world_ask_once(world *self, int32_t *ids, int32_t count,
 {
     const leat_layout layouts[] = {LEAT_LAYOUT_64, LEAT_LAYOUT_VIEW};
     int32_t counts[LEAT_BATCH_ROWS_MAX], done;
-    leat_batch *keys = world_keys(ids, count, error), *found = NULL;
+    leat_batch *keys = world_keys(self, ids, count, error), *found = NULL;
     leat_lookup_result result = {.counts = counts};
     leat_code code = keys ? LEAT_OK : LEAT_NO_MEMORY;
     if (code == LEAT_OK) code = leat_batch_builder_init(&result.rows, layouts, 2, LEAT_BATCH_ROWS_MAX, error);
@@ -317,7 +326,7 @@ static inline leat_code world_ask_once(world *self, int32_t *ids, int32_t count,
             ids[(*pending)++] = ids[i];
             continue;
         }
-        bool exists = ids[i] >= 0 && ids[i] < self->ids && self->rows[ids[i]].exists;
+        bool exists = ids[i] >= 0 && ids[i] < self->ids && self->rows[ids[i]].exists && !self->asks_elsewhere;
         assert_int_equal(counts[i], exists);
         if (exists) world_check(&self->rows[ids[i]], found, row++);
     }

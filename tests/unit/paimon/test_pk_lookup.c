@@ -1,6 +1,8 @@
 #include "tests/unit.h"
 
 #include "paimon/pk.h"
+#include "paimon/schema.h"
+#include "tests/batches.h"
 #include "tests/unit/paimon/lookup_world.h"
 
 static world w;
@@ -88,6 +90,27 @@ static void little_memory_changes_no_answer(void **state)
     static const world_option uncached[] = {
         {"bucket", "2"}, SMALL_LEVELS, SUMS, {"lookup.cache-rows", "0"}, {NULL, NULL}};
     run(uncached, false, 0, 9);
+}
+
+static void other_columns_are_compared_too(void **state)
+{
+    (void)state;
+    leat_error error = {0};
+    static const world_option options[] = {{"bucket", "2"}, {"write-only", "true"}, SUMS, {NULL, NULL}};
+    world_open(&w, options, false, 5);
+    w.compares_region = true;
+    for (int i = 0; i < 2; i++) {
+        world_write(&w, 200, 0);
+        world_commit(&w);
+    }
+    world_read(&w);
+    pk_ok(world_start(&w, "paimon-lookup-files", &error), &error);
+    pk_ok(world_settle(&w, &error), &error);
+    for (int i = 0; i < 4; i++) {
+        w.asks_elsewhere = i % 2 == 1;
+        world_ask_random(&w, 300);
+    }
+    world_close(&w);
 }
 
 /* Files of many pieces and row groups, of which some are in memory. */
@@ -295,7 +318,7 @@ static void corrupt_files_are_an_error(void **state)
             bool changed;
             int32_t counts[1], done;
             const leat_layout layouts[] = {LEAT_LAYOUT_64, LEAT_LAYOUT_VIEW};
-            leat_batch *keys = world_keys(&id, 1, &error);
+            leat_batch *keys = world_keys(&w, &id, 1, &error);
             leat_lookup_result result = {.counts = counts};
             pk_ok(leat_batch_builder_init(&result.rows, layouts, 2, 8, &error), &error);
             code = w.lookup->vtable->get_many(w.lookup, keys, 0, &result, &done, &error);
@@ -311,6 +334,125 @@ static void corrupt_files_are_an_error(void **state)
         leat_arena_done(&arena);
         world_close(&w);
     }
+}
+
+/* --- tables that Flink and Paimon wrote: buckets, orders and merges must be theirs --- */
+
+static const char *data_folder;
+
+enum { FIXTURE_COLUMNS_MAX = 16 };
+
+/* The lookup by the whole primary key, of all columns. */
+static int32_t start_fixture(const char *name)
+{
+    leat_error error = {0};
+    leat_lookup_plan plan;
+    int32_t keys[FIXTURE_COLUMNS_MAX], columns[FIXTURE_COLUMNS_MAX];
+    leat_arena_init(&w.arena, 64 << 20);
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", data_folder, name);
+    pk_ok(leat_paimon_open_table(&w.env.env, path, NULL, &w.arena, &w.table, &error), &error);
+    const leat_paimon_schema *schema = &w.table.schema;
+    for (int32_t k = 0; k < schema->primary_keys_count; k++) {
+        for (int32_t i = 0; i < schema->fields_count; i++)
+            if (strcmp(schema->fields[i].name, schema->primary_keys[k]) == 0) keys[k] = i;
+    }
+    for (int32_t i = 0; i < schema->fields_count; i++)
+        columns[i] = i;
+    leat_plan_context context = {.arena = &w.arena, .env = &w.env.env, .parallelism = 1};
+    pk_ok(leat_paimon_plan_lookup(&context, NULL, &w.table, keys, schema->primary_keys_count, columns,
+                                  schema->fields_count, &plan, &error),
+          &error);
+    assert_string_equal(plan.type, "paimon-lookup-files");
+    fake_host_init(&w.host, &w.env.env, 0, 1);
+    pk_ok(world_create(&w, &plan, &error), &error);
+    leat_bytes_done(&plan.config);
+    pk_ok(w.lookup->vtable->open(w.lookup, &error), &error);
+    pk_ok(world_settle(&w, &error), &error);
+    return schema->fields_count;
+}
+
+/* Each row of a merged read is found by its key. */
+static void find_rows(const leat_batch *rows)
+{
+    leat_error error = {0};
+    const leat_paimon_schema *schema = &w.table.schema;
+    leat_layout layouts[FIXTURE_COLUMNS_MAX];
+    leat_batch keys = *rows; /* borrowed columns */
+    leat_column key_columns[FIXTURE_COLUMNS_MAX];
+    keys.columns = key_columns;
+    keys.columns_count = schema->primary_keys_count;
+    for (int32_t k = 0; k < schema->primary_keys_count; k++)
+        key_columns[k] = rows->columns[leat_paimon_schema_find(schema, schema->primary_keys[k])];
+    for (int32_t i = 0; i < schema->fields_count; i++)
+        layouts[i] = leat_type_layout(&schema->fields[i].type);
+    for (int32_t pending = 1, tries = 0; pending > 0; tries++) {
+        int32_t counts[LEAT_BATCH_ROWS_MAX], done;
+        leat_batch *found;
+        leat_lookup_result result = {.counts = counts};
+        pk_ok(leat_batch_builder_init(&result.rows, layouts, schema->fields_count, LEAT_BATCH_ROWS_MAX, &error),
+              &error);
+        pk_ok(w.lookup->vtable->get_many(w.lookup, &keys, 0, &result, &done, &error), &error);
+        pk_ok(leat_batch_builder_finish(&result.rows, &found, &error), &error);
+        pending = 0;
+        for (int32_t i = 0; i < done; i++)
+            pending += counts[i] == LEAT_LOOKUP_PENDING;
+        for (int32_t i = 0; pending == 0 && i < done; i++) {
+            assert_int_equal(counts[i], 1);
+            for (int32_t c = 0; c < schema->fields_count; c++)
+                assert_true(batches_same_value(&rows->columns[c], leat_batch_row(rows, i), &found->columns[c], i));
+        }
+        leat_batch_free(found);
+        leat_batch_builder_done(&result.rows);
+        pk_ok(world_settle(&w, &error), &error);
+        assert_true(tries < 100);
+    }
+}
+
+static void look_up_fixture(const char *name)
+{
+    leat_error error = {0};
+    leat_arena arena;
+    leat_paimon_splits splits;
+    int32_t columns[FIXTURE_COLUMNS_MAX], count = start_fixture(name), rows = 0;
+    for (int32_t i = 0; i < count; i++)
+        columns[i] = i;
+    leat_arena_init(&arena, 64 << 20);
+    world_plan(&w, &arena, &splits);
+    for (size_t s = 0; s < splits.count; s++) {
+        leat_merge_reader *reader;
+        world_read_begin(&w, &splits.items[s], columns, count, &arena, &reader);
+        for (leat_merge_read_status status = LEAT_MERGE_READ_AGAIN; status != LEAT_MERGE_READ_END;) {
+            leat_batch *batch = NULL;
+            pk_ok(leat_merge_reader_step(reader, &status, &batch, &error), &error);
+            if (status != LEAT_MERGE_READ_BATCH) continue;
+            find_rows(batch);
+            rows += batch->selected;
+            leat_batch_free(batch);
+        }
+        leat_merge_reader_free(reader);
+    }
+    assert_true(rows > 0);
+    leat_arena_done(&arena);
+    world_stop(&w);
+    leat_paimon_table_done(&w.table);
+    leat_arena_done(&w.arena);
+}
+
+static void tables_of_flink_are_looked_up(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"clients_none",  "clients_full_compaction",
+                                        "agg_num",       "agg_retract",
+                                        "country_sales", "fixed4",
+                                        "types_key",     "lv"};
+    leat_error error = {0};
+    memset(&w, 0, sizeof w);
+    pk_ok(leat_storage_file_new(&w.storage, &error), &error);
+    test_env_init(&w.env, w.storage);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        look_up_fixture(names[i]);
+    leat_storage_free(w.storage);
 }
 
 static leat_code look_up_all(leat_error *error)
@@ -350,8 +492,8 @@ static void a_lookup_survives_every_allocation_failing(void **state)
 
 int main(int argc, char **argv)
 {
-    (void)argc;
-    (void)argv;
+    if (argc != 2) return 1;
+    data_folder = argv[1];
     const struct CMUnitTest cases[] = {
         cmocka_unit_test(the_youngest_record_of_several_levels_is_found),
         cmocka_unit_test(files_of_level_0_alone_are_searched),
@@ -359,6 +501,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(keys_of_partitions_find_theirs),
         cmocka_unit_test(ignored_deletes_hide_nothing),
         cmocka_unit_test(little_memory_changes_no_answer),
+        cmocka_unit_test(other_columns_are_compared_too),
         cmocka_unit_test(large_files_are_kept_in_pieces),
         cmocka_unit_test(the_planner_takes_files_for_fixed_buckets_and_a_copy_else),
         cmocka_unit_test(files_are_read_once_and_only_those_that_may_have_the_key),
@@ -366,6 +509,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(files_that_compaction_took_away_are_planned_around),
         cmocka_unit_test(a_file_that_should_be_there_is_an_error),
         cmocka_unit_test(corrupt_files_are_an_error),
+        cmocka_unit_test(tables_of_flink_are_looked_up),
         cmocka_unit_test(a_lookup_survives_every_allocation_failing),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
