@@ -260,6 +260,10 @@ static leat_code finish_piece(leat_pk_blocks *self, leat_pk_load *load, leat_err
     if (!piece->view) LEAT_TRY(leat_pk_lookup_view_new(self->config, &piece->view, error));
     leat_pk_lookup_view_refresh(self->config, &piece->rows.state, piece->view);
     int32_t rows = piece->rows.state.rows;
+    uint8_t removes = 0;
+    for (int32_t i = 0; i < rows; i++)
+        removes |= (uint8_t)!leat_row_kind_is_add(piece->rows.state.kinds[i]);
+    piece->has_deletes = removes != 0;
     LEAT_TRY(leat_grow(&self->pieces, &self->pieces_capacity, self->pieces_count + 1, sizeof *self->pieces, error));
     if (!file->is_mapped) {
         LEAT_TRY(leat_pk_lookup_range_new(self->index, piece->view, 0, rows - 1, &piece->range, error));

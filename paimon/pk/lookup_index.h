@@ -21,6 +21,7 @@ typedef struct leat_pk_piece {
     bool is_pinned;      /* the next one, too */
     leat_pk_buffer rows; /* hashed by key; sequence numbers and kinds as in the file */
     leat_batch *view;
+    bool has_deletes;
     int64_t bytes;
     uint64_t used; /* when it answered last */
     bool is_wanted;

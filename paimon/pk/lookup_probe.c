@@ -265,17 +265,79 @@ static bool is_in_memory(const leat_pk_lookup_bucket *bucket)
     return true;
 }
 
+static bool is_put(const leat_pk_piece *piece, int32_t target)
+{
+    return !piece->has_deletes || leat_row_kind_is_add(piece->rows.state.kinds[target]);
+}
+
 static void take_record(leat_pk_probe *self, const leat_pk_piece *piece, int32_t i, int32_t target)
 {
-    int64_t sequence = piece->rows.state.sequences[target];
+    const leat_pk_piece *other = self->pieces[i];
     bool is_first = self->records[i] == 0;
     self->records[i] = is_first ? 1 : 2;
-    if (!is_first && sequence < self->sequences[i]) return;
-    bool is_add = leat_row_kind_is_add(piece->rows.state.kinds[target]);
-    self->answers[i] = is_add ? LEAT_PK_FOUND : LEAT_PK_NONE;
+    if (!is_first && piece->rows.state.sequences[target] < other->rows.state.sequences[self->targets[i]]) return;
+    self->answers[i] = is_put(piece, target) ? LEAT_PK_FOUND : LEAT_PK_NONE;
     self->sources[i] = piece->view;
     self->targets[i] = target;
-    self->sequences[i] = sequence;
+    self->pieces[i] = piece;
+}
+
+/* Of a bucket with one file: there is nothing to compare or merge. */
+static void take_records(leat_pk_probe *self, const leat_pk_piece *piece, int32_t count)
+{
+    for (int32_t k = 0; k < count; k++) {
+        int32_t i = self->asked[k], target = self->found[k];
+        self->answers[i] = target >= 0 && is_put(piece, target) ? LEAT_PK_FOUND : LEAT_PK_NONE;
+        self->sources[i] = piece->view;
+        self->targets[i] = target;
+    }
+}
+
+/* A file's range of keys that are one number; false: they are something else. */
+static bool number_range(const leat_pk_probe *self, const leat_pk_lookup_file *file, int64_t *min, int64_t *max)
+{
+    const leat_column *column = &file->range->columns[0];
+    leat_type_kind kind = self->config->key_types[0].kind;
+    if (self->config->table_options.keys_count != 1) return false;
+    if (kind == LEAT_TYPE_INT || kind == LEAT_TYPE_DATE) {
+        const int32_t *values = column->values;
+        *min = values[0];
+        *max = values[1];
+        return true;
+    }
+    if (kind != LEAT_TYPE_BIGINT) return false;
+    memcpy(min, column->values, sizeof *min);
+    memcpy(max, (const int64_t *)column->values + 1, sizeof *max);
+    return true;
+}
+
+/* Which of a bucket's keys may have a record in a file that matters: into asked, selection and group_hashes. */
+static int32_t select_keys(leat_pk_probe *self, const leat_batch *keys, int32_t first,
+                           const leat_pk_lookup_bucket *bucket, const leat_pk_lookup_file *file, const uint16_t *order,
+                           int32_t count)
+{
+    int32_t selected = 0;
+    int64_t min = 0, max = 0;
+    bool is_one = bucket->files_count == 1, is_number = !is_one && number_range(self, file, &min, &max);
+    const leat_column *column = &keys->columns[self->config->probe_columns[0]];
+    bool is_wide = column->layout == LEAT_LAYOUT_64;
+    for (int32_t k = 0; k < count; k++) {
+        int32_t i = order[k], row = leat_batch_row(keys, first + i);
+        if (!is_one) {
+            bool has_younger = self->takes_youngest && self->records[i] > 0 &&
+                               self->pieces[i]->file->meta.min_sequence > file->meta.max_sequence;
+            int64_t value = !is_number ? 0
+                            : is_wide  ? ((const int64_t *)column->values)[row]
+                                       : ((const int32_t *)column->values)[row];
+            bool is_within = is_number ? value >= min && value <= max
+                                       : leat_pk_lookup_range_compare(self->config, file->range, keys, row) == 0;
+            if (has_younger || !is_within) continue;
+        }
+        self->asked[selected] = (uint16_t)i;
+        self->selection[selected] = (uint16_t)row;
+        self->group_hashes[selected++] = self->hashes[i];
+    }
+    return selected;
 }
 
 static leat_code answer_group(leat_pk_probe *self, const leat_batch *keys, int32_t first,
@@ -284,19 +346,16 @@ static leat_code answer_group(leat_pk_probe *self, const leat_batch *keys, int32
 {
     leat_batch group = *keys; /* borrowed columns */
     group.selection = self->selection;
-    group.selected = count;
-    for (int32_t k = 0; k < count; k++) {
-        self->selection[k] = (uint16_t)leat_batch_row(keys, first + order[k]);
-        self->group_hashes[k] = self->hashes[order[k]];
-    }
     for (size_t f = 0; f < bucket->files_count; f++) {
         leat_pk_piece *piece = bucket->files[f]->pieces[0];
-        leat_pk_buffer_find(&piece->rows, &group, self->config->probe_columns, 0, self->group_hashes, count,
+        group.selected = select_keys(self, keys, first, bucket, bucket->files[f], order, count);
+        leat_pk_buffer_find(&piece->rows, &group, self->config->probe_columns, 0, self->group_hashes, group.selected,
                             self->found);
-        for (int32_t k = 0; k < count; k++) {
-            if (self->found[k] >= 0) take_record(self, piece, order[k], self->found[k]);
-        }
         leat_pk_blocks_use(self->blocks, piece);
+        if (bucket->files_count == 1) take_records(self, piece, group.selected);
+        for (int32_t k = 0; k < group.selected && bucket->files_count > 1; k++) {
+            if (self->found[k] >= 0) take_record(self, piece, self->asked[k], self->found[k]);
+        }
     }
     if (self->takes_youngest) return LEAT_OK;
     for (int32_t k = 0; k < count; k++) {
@@ -383,19 +442,20 @@ static leat_code take_arrays(leat_pk_probe *self, leat_error *error)
     self->answers = leat_alloc(rows * sizeof *self->answers);
     self->sources = leat_alloc(rows * sizeof *self->sources);
     self->targets = leat_alloc(rows * sizeof *self->targets);
-    self->sequences = leat_alloc(rows * sizeof *self->sequences);
+    self->pieces = leat_alloc(rows * sizeof *self->pieces);
     self->records = leat_alloc(rows * sizeof *self->records);
     self->groups = leat_alloc(rows * sizeof *self->groups);
     self->order = leat_alloc(rows * sizeof *self->order);
     self->selection = leat_alloc(rows * sizeof *self->selection);
+    self->asked = leat_alloc(rows * sizeof *self->asked);
     self->group_hashes = leat_alloc(rows * sizeof *self->group_hashes);
     self->found = leat_alloc(rows * sizeof *self->found);
     self->merged_hashes = leat_alloc(rows * sizeof *self->merged_hashes);
     self->merged_buckets = leat_alloc(rows * sizeof *self->merged_buckets);
     self->zeros = leat_calloc(rows, VALUE_BYTES_MAX);
     bool has_all = self->hashes64 && self->hashes && self->bucket_hashes && self->buckets && self->answers &&
-                   self->sources && self->targets && self->sequences && self->records && self->groups && self->order &&
-                   self->selection && self->group_hashes && self->found && self->merged_hashes &&
+                   self->sources && self->targets && self->pieces && self->records && self->groups && self->order &&
+                   self->asked && self->selection && self->group_hashes && self->found && self->merged_hashes &&
                    self->merged_buckets && self->zeros;
     return has_all ? LEAT_OK : leat_fail_no_memory(error);
 }
@@ -454,11 +514,12 @@ leat_code leat_pk_probe_init(leat_pk_probe *self, const leat_pk_lookup_config *c
 
 void leat_pk_probe_done(leat_pk_probe *self)
 {
-    void *blocks[] = {self->hashes64,      self->hashes,         self->bucket_hashes, self->buckets,
-                      self->answers,       self->sources,        self->targets,       self->sequences,
-                      self->records,       self->groups,         self->order,         self->selection,
-                      self->group_hashes,  self->found,          self->hits,          self->zeros,
-                      self->merged_hashes, self->merged_buckets, self->bucket_types,  self->bucket_columns};
+    void *blocks[] = {self->asked,         self->hashes64,      self->hashes,         self->bucket_hashes,
+                      self->buckets,       self->answers,       self->sources,        self->targets,
+                      self->pieces,        self->records,       self->groups,         self->order,
+                      self->selection,     self->group_hashes,  self->found,          self->hits,
+                      self->zeros,         self->merged_hashes, self->merged_buckets, self->bucket_types,
+                      self->bucket_columns};
     for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++)
         leat_free(blocks[i]);
     leat_pk_lookup_view_free(self->merged_view);

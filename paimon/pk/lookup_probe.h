@@ -39,12 +39,14 @@ typedef struct leat_pk_probe {
     uint8_t *answers;                /* leat_pk_answer */
     const leat_batch **sources;
     int32_t *targets;
-    int64_t *sequences;
+    const leat_pk_piece **pieces; /* where the youngest record is, of a bucket of several files */
     uint8_t *records;
 
     /* Keys by bucket. */
     leat_pk_lookup_bucket **groups;
-    uint16_t *order, *selection;
+    uint16_t *order;
+    /* Those of them that one file is asked for. */
+    uint16_t *asked, *selection;
     uint32_t *group_hashes;
     int32_t *found;
 
