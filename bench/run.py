@@ -226,6 +226,47 @@ def stream_once(world: World, statements: str, rows: int) -> None:
     wait_until("all orders are counted", 300, lambda: counted(world) == rows, pause=0.3)
 
 
+CLIENTS = 1_000_000
+
+
+def make_clients(world: World) -> None:
+    world.sql(
+        "CREATE TEMPORARY TABLE g (client_id INT) WITH ('connector' = 'datagen', "
+        f"'number-of-rows' = '{CLIENTS}', 'rows-per-second' = '{ALL_SPEED}', 'fields.client_id.kind' = 'sequence', "
+        f"'fields.client_id.start' = '1', 'fields.client_id.end' = '{CLIENTS}');\n"
+        "CREATE TABLE clients (client_id INT PRIMARY KEY NOT ENFORCED, country STRING, zip STRING) "
+        "WITH ('bucket' = '4');\n"
+        "INSERT INTO clients SELECT client_id, CONCAT('Country ', CAST(client_id % 200 AS STRING)), "
+        "CAST(99999 + client_id AS STRING) FROM g;\n"
+    )
+
+
+def lookup(name: str, cache: str) -> Figure:
+    rows = rows_of(50)
+    statements = (
+        "CREATE TEMPORARY TABLE o (order_id INT, amount INT, client_id INT, proc_time AS PROCTIME()) "
+        f"WITH ('connector' = 'datagen', 'rows-per-second' = '{ALL_SPEED}', 'number-of-rows' = '{rows}', "
+        + ORDERS.replace("'fields.client_id.max' = '10'", f"'fields.client_id.max' = '{CLIENTS}'")
+        + ");\nCREATE TEMPORARY TABLE b (order_id INT, amount INT, country STRING, zip STRING) "
+        "WITH ('connector' = 'blackhole');\n"
+        "INSERT INTO b SELECT o.order_id, o.amount, c.country, c.zip FROM o JOIN clients "
+        f"/*+ OPTIONS('lookup.cache' = '{cache}') */ FOR SYSTEM_TIME AS OF o.proc_time AS c "
+        "ON o.client_id = c.client_id;\n"
+    )
+    with fresh() as world:
+        make_clients(world)
+        seconds = [world.cpu_of(lambda: world.sql(statements)) for _ in range(RUNS)]
+    return Figure(name, rows / statistics.median(seconds), RATE_UNIT, bare("bare-lookup", rows, str(rows)))
+
+
+def lookup_copy() -> Figure:
+    return lookup("lookup_copy", "full")
+
+
+def lookup_files() -> Figure:
+    return lookup("lookup_files", "auto")
+
+
 def exchange() -> Figure:
     rows = rows_of(100)
     rates = []
@@ -310,6 +351,8 @@ FIGURES = [
     datagen_append,
     lab_batch,
     lab_stream,
+    lookup_copy,
+    lookup_files,
     exchange,
     start_s,
     idle_mb,
@@ -329,6 +372,8 @@ PEER = {
     "datagen_append": ("1.57 M", "≥ 8 M"),
     "lab_batch": ("0.148 M", "≥ 8 M"),
     "lab_stream": ("0.092 M", "≥ 3 M"),
+    "lookup_copy": ("", ""),
+    "lookup_files": ("", ""),
     "exchange": ("", "≥ 25 M"),
     "start_s": ("11.8", "≤ 0.3"),
     "idle_mb": ("930", "≤ 40"),
