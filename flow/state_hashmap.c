@@ -97,6 +97,7 @@ static leat_code grow_table(hashmap *self, leat_error *error)
 static void preserve(hashmap *self, block *entry, uint32_t cut_number)
 {
     uint32_t *written = &self->written[entry->number];
+    if (*written >= cut_number) return;
     for (int32_t i = 0; i < self->cuts_count; i++) {
         running_cut *cut = &self->cuts[i];
         if (cut->number <= *written || cut->number > cut_number) continue;
@@ -104,7 +105,7 @@ static void preserve(hashmap *self, block *entry, uint32_t cut_number)
         leat_bytes_put_block(cut->out, key_of(self, entry), entry->key_size);
         self->records.write(self->records.self, entry->record, cut->out);
     }
-    if (*written < cut_number) *written = cut_number;
+    *written = cut_number;
 }
 
 static leat_code check_cuts(const hashmap *self, leat_error *error)
@@ -137,6 +138,18 @@ static leat_code create(hashmap *self, uint64_t hash, const uint8_t *key, size_t
     return LEAT_OK;
 }
 
+/* A pass of its own: looking keys up waits for memory, several keys at once as long as there is little in between. */
+static leat_code preserve_many(hashmap *self, void *const *records, int32_t count, leat_error *error)
+{
+    if (self->cuts_count == 0) return LEAT_OK;
+    for (int32_t i = 0; i < count; i++) {
+        if (i + PREFETCH_AHEAD < count && records[i + PREFETCH_AHEAD])
+            __builtin_prefetch(&self->written[block_of(records[i + PREFETCH_AHEAD])->number]);
+        if (records[i]) preserve(self, block_of(records[i]), self->newest_cut);
+    }
+    return check_cuts(self, error);
+}
+
 static leat_code get_many(leat_state *state, const leat_state_keys *keys, bool creates, void **records,
                           leat_error *error)
 {
@@ -147,10 +160,9 @@ static leat_code get_many(leat_state *state, const leat_state_keys *keys, bool c
         uint32_t number = self->table[find(self, keys->hashes[i], key, size)];
         block *entry = number ? self->blocks[number - 1] : NULL;
         if (!entry && creates) LEAT_TRY(create(self, keys->hashes[i], key, size, &entry, error));
-        if (self->cuts_count && entry) preserve(self, entry, self->newest_cut);
         records[i] = entry ? entry->record : NULL;
     }
-    return check_cuts(self, error);
+    return preserve_many(self, records, keys->count, error);
 }
 
 /* In memory a change in place is all there is. */
