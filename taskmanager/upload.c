@@ -64,7 +64,7 @@ static void run_part(leat_job *job, leat_env *env)
     (void)env;
     leat_upload *self = upload_of(job);
     self->error.code = write_bytes(self, &self->part, &self->error);
-    leat_bytes_done(&self->part);
+    leat_bytes_reset(&self->part);
 }
 
 static void done_part(leat_job *job, leat_env *env)
@@ -86,9 +86,9 @@ leat_code leat_upload_send(leat_upload *self, leat_bytes *part, leat_error *erro
         *error = self->error;
         return error->code;
     }
-    leat_bytes_done(&self->part);
+    leat_bytes written = self->part;
     self->part = *part;
-    *part = (leat_bytes){0};
+    *part = written;
     self->job = (leat_job){.run = run_part, .done = done_part};
     atomic_store_explicit(&self->is_busy, true, memory_order_relaxed);
     atomic_fetch_add_explicit(&self->subtask->jobs_running, 1, memory_order_relaxed);
