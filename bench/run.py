@@ -82,8 +82,9 @@ def bare(program: str, rows: int, *args: str) -> float:
 class World:
     """A fresh cluster with one task manager, and a house."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, options: tuple[str, ...] = ()) -> None:
         self.folder = folder
+        self.options = options
         self.house = folder / "house"
         self.cluster = Cluster(BUILD, folder / "cluster", {"WAREHOUSE": f"file:{self.house}"})
         self.catalog = (
@@ -91,7 +92,7 @@ class World:
         )
 
     def __enter__(self) -> "World":
-        self.cluster.start(task_managers=1, slots=8)
+        self.cluster.start(1, 8, *self.options)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -346,6 +347,53 @@ def snapshot_lag_s() -> Figure:
     return Figure("snapshot_lag_s", statistics.median(lags), "s, median; interval 1 s")
 
 
+STATE_KEYS = 5_000_000
+STATE_OPTIONS = ("-D", "taskmanager.memory.process.size=16gb", "-D", "heartbeat.interval=10ms")
+
+
+def grouped(interval: str) -> tuple[float, float]:
+    """CPU-seconds of a GROUP BY over STATE_KEYS keys, and its longest stop once all keys are there, as heartbeats every
+    10 ms tell it: the longest time in which no row was read."""
+    rows = rows_of(60)
+    statements = (
+        f"CREATE TEMPORARY TABLE g (k INT, v INT) WITH ('connector' = 'datagen', 'rows-per-second' = '{ALL_SPEED}', "
+        f"'number-of-rows' = '{rows}', 'fields.k.min' = '1', 'fields.k.max' = '{int(STATE_KEYS * SCALE)}');\n"
+        "CREATE TEMPORARY TABLE b (k INT, n BIGINT, s BIGINT) WITH ('connector' = 'blackhole');\n"
+        f"SET 'execution.checkpointing.interval' = '{interval}';\nSET 'pipeline.name' = 'grouped';\n"
+        "INSERT INTO b SELECT k, COUNT(*), SUM(v) FROM g GROUP BY k;\n"
+    )
+    longest, seen, since = 0.0, 0, time.monotonic()
+
+    def look(cluster: Cluster) -> bool:
+        nonlocal longest, seen, since
+        job = cluster.rest(f"/jobs/{cluster.job('grouped')['jid']}")
+        now, read = time.monotonic(), sum(vertex["metrics"]["read-records"] for vertex in job["vertices"])
+        if rows // 2 < seen < rows * 0.95:
+            longest = max(longest, now - since)
+        if read != seen:
+            seen, since = read, now
+        return job["state"] == "FINISHED"
+
+    with World(Path(tempfile.mkdtemp(prefix="leat-bench-")), STATE_OPTIONS) as world:
+
+        def run() -> None:
+            world.sql(statements, "--detach")
+            wait_until("all rows are grouped", 600, lambda: look(world.cluster), pause=0.003)
+
+        return world.cpu_of(run), longest
+
+
+def state_snapshot() -> Figure:
+    runs = [(grouped("2 s")[0], grouped("0 s")[0]) for _ in range(RUNS)]
+    rates = [rows_of(60) / statistics.median(seconds) for seconds in zip(*runs, strict=True)]
+    return Figure("state_snapshot", rates[0], RATE_UNIT, rates[1])
+
+
+def state_snapshot_stop_ms() -> Figure:
+    stops = [grouped("2 s")[1] * 1000 for _ in range(RUNS)]
+    return Figure("state_snapshot_stop_ms", statistics.median(stops), "ms, heartbeats every 10 ms")
+
+
 FIGURES = [
     datagen_blackhole,
     datagen_append,
@@ -357,6 +405,8 @@ FIGURES = [
     start_s,
     idle_mb,
     snapshot_lag_s,
+    state_snapshot,
+    state_snapshot_stop_ms,
 ]
 
 
@@ -378,6 +428,8 @@ PEER = {
     "start_s": ("11.8", "≤ 0.3"),
     "idle_mb": ("930", "≤ 40"),
     "snapshot_lag_s": ("", "≤ 1.3"),
+    "state_snapshot": ("", ""),
+    "state_snapshot_stop_ms": ("", "≤ 100"),
 }
 DOCUMENT = ROOT / "docs/benchmarks.md"
 MARK = "<!-- the table: ./dev bench --record -->\n"

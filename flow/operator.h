@@ -40,11 +40,14 @@ typedef struct leat_operator leat_operator;
 typedef struct leat_operator_context leat_operator_context;
 struct leat_registry; /* flow/registry.h */
 
-/* One operator's part of a checkpoint, filled by its `snapshot` (and `snapshot_resume`). */
+/* One operator's part of a checkpoint, filled by its `snapshot` (and `snapshot_resume`). It stays where it is until the
+ * operator has said DONE or is closed, so that steps on the stream may add to it too. */
 typedef struct leat_operator_snapshot {
     int64_t checkpoint_id;
-    bool is_final;            /* taken after the end of all input: nothing comes after it */
-    leat_bytes state;         /* opaque; empty: none */
+    bool is_final;     /* taken after the end of all input: nothing comes after it */
+    size_t part_bytes; /* the host's: state that is_appended is taken away in parts of about this size; 0: is not */
+    bool is_appended;  /* the operator's: what is in `state` is never looked at again, it only grows at its end */
+    leat_bytes state;  /* opaque; empty: none */
     leat_bytes *committables; /* of a two-phase sink: everything prepared and not yet confirmed */
     size_t committables_count, committables_capacity;
 } leat_operator_snapshot;

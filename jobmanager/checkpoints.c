@@ -292,21 +292,38 @@ static void begin(leat_jm_job *job, int64_t checkpoint_id)
         leat_jm_enumerators_snapshot(job, checkpoint_id);
 }
 
-/* Finished tasks can't answer: their last word counts again. */
-static void acknowledge_finished(leat_jm_job *job, int64_t checkpoint_id)
+/* A finished task can't answer: its last word counts again, unless it was this checkpoint's. */
+static void acknowledge_finished(leat_jm_job *job, int64_t checkpoint_id, int32_t number)
 {
-    leat_jm_pending *pending = find_pending(job, checkpoint_id);
-    for (int32_t i = 0; pending && i < job->tasks_count; i++) {
-        leat_jm_task *task = &job->tasks[i];
-        if (task->state != LEAT__PB__TASK_STATE__TASK_FINISHED || !task->final_snapshot) continue;
-        if (!leat_metadata_add_subtask(pending->metadata, (uint32_t)task->vertex, task->final_snapshot)) {
-            fail_no_memory(job);
-            return;
-        }
-        leat_coordinator_effects effects = {0};
-        (void)leat_coordinator_on_ack(&job->coordinator, checkpoint_id, i, leat_jm_now_ms(job->jobmanager), &effects);
+    const leat_jm_task *task = &job->tasks[number];
+    leat_jm_pending *pending = job->has_coordinator ? find_pending(job, checkpoint_id) : NULL;
+    if (!pending || task->state != LEAT__PB__TASK_STATE__TASK_FINISHED || !task->final_snapshot) return;
+    leat_coordinator_effects effects = {0};
+    int64_t now_ms = leat_jm_now_ms(job->jobmanager);
+    if (!leat_coordinator_on_ack(&job->coordinator, checkpoint_id, number, now_ms, &effects)) return;
+    if (leat_metadata_add_subtask(pending->metadata, (uint32_t)task->vertex, task->final_snapshot))
         carry_out(job, &effects);
-        pending = job->has_coordinator ? find_pending(job, checkpoint_id) : NULL;
+    else
+        fail_no_memory(job);
+}
+
+static leat_jm_pending *next_pending(const leat_jm_job *job, int64_t after_id)
+{
+    leat_jm_pending *next = NULL;
+    for (leat_jm_pending *at = job->pending; at; at = at->next) {
+        if (at->checkpoint_id > after_id && (!next || at->checkpoint_id < next->checkpoint_id)) next = at;
+    }
+    return next;
+}
+
+/* A checkpoint may have been triggered after the task's last one was complete and before it said so. */
+void leat_jm_checkpoints_task_finished(leat_jm_job *job, const leat_jm_task *task)
+{
+    int32_t number = (int32_t)(task - job->tasks);
+    int64_t last_id = 0;
+    for (leat_jm_pending *pending; (pending = next_pending(job, last_id));) {
+        last_id = pending->checkpoint_id;
+        acknowledge_finished(job, last_id, number);
     }
 }
 
@@ -321,7 +338,8 @@ static void trigger(leat_jm_job *job, int64_t checkpoint_id)
     envelope.body_case = LEAT__PB__ENVELOPE__BODY_TRIGGER;
     envelope.trigger = &message;
     leat_jm_send_job(job, &envelope);
-    acknowledge_finished(job, checkpoint_id);
+    for (int32_t i = 0; i < job->tasks_count; i++)
+        acknowledge_finished(job, checkpoint_id, i);
 }
 
 typedef struct store_job {

@@ -37,6 +37,7 @@ LEAT_CHECKED leat_code leat_jm_checkpoints_start(leat_jm_job *job, leat_error *e
 void leat_jm_checkpoints_stop(leat_jm_job *job);
 void leat_jm_checkpoints_tick(leat_jm_job *job, int64_t now_ms, int64_t *next_ms);
 void leat_jm_checkpoints_request(leat_jm_job *job);
+void leat_jm_checkpoints_task_finished(leat_jm_job *job, const leat_jm_task *task);
 void leat_jm_on_ack(leat_jobmanager *self, const Leat__Pb__CheckpointAck *message);
 void leat_jm_on_decline(leat_jobmanager *self, const Leat__Pb__CheckpointDecline *message);
 /* An enumerator's part of a checkpoint (taken). */

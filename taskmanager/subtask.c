@@ -165,6 +165,7 @@ static leat_code on_aborted(leat_subtask *subtask, int64_t checkpoint_id, leat_e
             LEAT_TRY(operator->vtable->checkpoint_aborted(operator, checkpoint_id, error));
         }
     }
+    leat_subtask_snapshots_abort(subtask, checkpoint_id);
     /* The final checkpoint may be the one that was aborted: then a later one is. */
     if (subtask->final_checkpoint_id == checkpoint_id) subtask->final_checkpoint_id = 0;
     return LEAT_OK;
@@ -283,6 +284,9 @@ static leat_code run_stream(leat_subtask *subtask, bool *has_more, int64_t *dead
         LEAT_TRY(stream_step(subtask, &did_work, error));
         if (!did_work) break;
         *has_more = i + 1 == STEPS_PER_RUN || *has_more;
+        /* A step of the snapshot beside each of the stream: neither holds up the other for long. */
+        bool did_acknowledge;
+        if (i + 1 < STEPS_PER_RUN) LEAT_TRY(leat_subtask_snapshots_step(subtask, &did_acknowledge, error));
     }
     LEAT_TRY(leat_subtask_snapshots_step(subtask, &did_work, error));
     *has_more = *has_more || did_work;
@@ -314,7 +318,9 @@ static leat_code open_all(leat_subtask *subtask, leat_error *error)
 static leat_run_status close_step(leat_subtask *subtask)
 {
     if (atomic_load_explicit(&subtask->jobs_running, memory_order_acquire) > 0) return LEAT_RUN_WAIT;
-    leat_chain_close(subtask);
+    leat_chain_close(subtask); /* before its snapshots, which operators may be filling */
+    leat_subtask_snapshots_drop(subtask);
+    if (atomic_load_explicit(&subtask->jobs_running, memory_order_acquire) > 0) return LEAT_RUN_WAIT;
     pthread_mutex_lock(&subtask->lock);
     subtask->is_closed = true;
     pthread_mutex_unlock(&subtask->lock);
@@ -403,7 +409,6 @@ void leat_subtask_done(leat_subtask *subtask)
 {
     if (!subtask->job) return;
     leat_chain_close(subtask);
-    leat_subtask_snapshots_done(subtask);
     leat_inputs_done(subtask);
     leat_outputs_done(subtask);
     leat_free(subtask->chain);

@@ -91,9 +91,10 @@ typedef struct leat_chain_link {
 /* A checkpoint that was cut and is not acknowledged yet. */
 typedef struct leat_subtask_snapshot {
     int64_t checkpoint_id;
-    bool is_final, is_finished;        /* is_finished: the acknowledgement is being sent */
-    leat_operator_snapshot *operators; /* one an operator of the chain */
+    bool is_final, is_aborted;         /* is_aborted: nobody wants it, it is only brought to its end */
+    leat_operator_snapshot *operators; /* one an operator of the chain, and so are the next two */
     leat_progress *progress;
+    struct leat_upload **uploads; /* NULL: nothing of its state is on its way yet */
     int64_t cut_us, sync_us, alignment_us;
 } leat_subtask_snapshot;
 
@@ -233,4 +234,7 @@ LEAT_CHECKED leat_code leat_subtask_cut(leat_subtask *subtask, int64_t checkpoin
                                         leat_error *error);
 /* Goes on with snapshots that are not whole; acknowledges those that are. */
 LEAT_CHECKED leat_code leat_subtask_snapshots_step(leat_subtask *subtask, bool *did_work, leat_error *error);
-void leat_subtask_snapshots_done(leat_subtask *subtask);
+void leat_subtask_snapshots_abort(leat_subtask *subtask, int64_t checkpoint_id);
+/* Drops all of them, what was uploaded too, which an I/O thread does. Nothing of the subtask may run there meanwhile.
+ */
+void leat_subtask_snapshots_drop(leat_subtask *subtask);

@@ -62,6 +62,7 @@ static void draw_config(sim_world *world, sim_world *dice)
     set(world, "execution.checkpointing.num-retained", "%" PRId64, 1 + (int64_t)sim_below(dice, 3));
     set(world, "execution.buffer-timeout.interval", "%" PRId64, (int64_t)sim_below(dice, 30));
     set(world, "state.storage.fs.memory-threshold", "%" PRId64 " b", (int64_t)sim_below(dice, 300));
+    set(world, "execution.checkpointing.write-buffer-size", "%" PRId64 " b", 1 + (int64_t)sim_below(dice, 300));
     set(world, "taskmanager.channel.credit-bytes", "%" PRId64 " b", 256 + (int64_t)sim_below(dice, 1 << 16));
     set(world, "taskmanager.memory.segment-size", "%" PRId64 " b", 1 + (int64_t)sim_below(dice, 1 << 14));
     set(world, "heartbeat.timeout", "%" PRId64, 1000 + (int64_t)sim_below(dice, 2000));

@@ -101,6 +101,7 @@ static inline void harness_start(harness *self, const leat_operator_factory *fac
     self->context.registry = &self->registry;
     if (!self->context.parallelism) self->context.parallelism = 1;
     if (!self->context.max_parallelism) self->context.max_parallelism = 128;
+    self->context.has_checkpoints = !self->context.is_batch;
     if (!self->context.operator_name) self->context.operator_name = "test";
     self->output = output;
     self->timer_us = INT64_MAX;
@@ -172,6 +173,9 @@ static inline leat_bytes harness_snapshot(harness *self)
     leat_progress progress = LEAT_DONE;
     leat_error error = {0};
     assert_int_equal(self->operator->vtable->snapshot(self->operator, & snapshot, &progress, &error), LEAT_OK);
+    while (progress == LEAT_AGAIN)
+        assert_int_equal(self->operator->vtable->snapshot_resume(self->operator, & snapshot, &progress, &error),
+                         LEAT_OK);
     return snapshot.state;
 }
 
@@ -237,6 +241,7 @@ static inline void harness_fail_allocations(const leat_operator_factory *factory
         test.context.registry = &test.registry;
         test.context.parallelism = 1;
         test.context.max_parallelism = 128;
+        test.context.has_checkpoints = !test.context.is_batch;
         leat_batch *given[8];
         for (int i = 0; i < count; i++)
             given[i] = leat_batch_share(batches[i]);
@@ -258,6 +263,8 @@ static inline void harness_fail_allocations(const leat_operator_factory *factory
             leat_operator_snapshot snapshot = {0};
             leat_progress progress = LEAT_DONE;
             code = test.operator->vtable->snapshot(test.operator, & snapshot, &progress, &error);
+            while (code == LEAT_OK && progress == LEAT_AGAIN)
+                code = test.operator->vtable->snapshot_resume(test.operator, & snapshot, &progress, &error);
             leat_bytes_done(&snapshot.state);
         }
         if (code == LEAT_OK && test.operator->vtable->end_input) {
