@@ -38,6 +38,7 @@ typedef struct leat_enumerator_vtable {
     /* The reader of this subtask asks for a split (once after it opened, then whenever it wants more). */
     leat_code (*on_request)(leat_enumerator *self, int32_t subtask, leat_error *error);
     leat_code (*on_event)(leat_enumerator *self, int32_t subtask, const uint8_t *event, size_t size, leat_error *error);
+    /* What poll_after asked for; also when the topic has news. */
     leat_code (*poll)(leat_enumerator *self, leat_error *error);
     /* State for the checkpoint. Splits assigned before this call are in the readers' state, later ones are not. */
     leat_code (*snapshot)(leat_enumerator *self, int64_t checkpoint_id, leat_bytes *state, leat_error *error);
@@ -48,6 +49,7 @@ typedef struct leat_enumerator_vtable {
 struct leat_enumerator {
     const leat_enumerator_vtable *vtable;
     leat_enumerator_context *context;
+    const char *topic; /* what it follows (flow/operator.h), set when it is created; NULL: nothing */
 };
 
 typedef struct leat_enumerator_factory {
@@ -74,6 +76,7 @@ typedef struct leat_committer_vtable {
 
 struct leat_committer {
     const leat_committer_vtable *vtable;
+    const char *topic; /* what it writes (flow/operator.h), set when it is created; NULL: nothing that others follow */
 };
 
 typedef struct leat_committer_factory {

@@ -11,6 +11,7 @@
 struct leat_jm_committer {
     int32_t vertex;
     leat_committer *committer; /* made at the first commit, on an I/O thread */
+    bool has_news;             /* the last commit brought something */
 };
 
 typedef struct commit_job {
@@ -58,6 +59,7 @@ static leat_code commit_vertex(commit_job *commit, leat_jm_committer *self, leat
     leat_code code = self->committer->vtable->commit(self->committer, (int64_t)commit->metadata->checkpoint,
                                                      committables, count, error);
     leat_free(committables);
+    self->has_news = code == LEAT_OK && count > 0;
     return code == LEAT_OK ? code
                            : leat_fail_in(error, code, "commit checkpoint %" PRIu64 " of %s",
                                           commit->metadata->checkpoint, vertex->name);
@@ -90,10 +92,14 @@ static void done_commit(leat_job *job, leat_env *env)
 
 static void on_commit_done(leat_jobmanager *self, leat_jm_message *message)
 {
-    (void)self;
     commit_job *commit = (commit_job *)((char *)message - offsetof(commit_job, message));
     leat_jm_job *job = commit->owner;
     job->io_running--;
+    for (int32_t i = 0; i < job->committers_count; i++) {
+        leat_jm_committer *committer = &job->committers[i];
+        if (committer->has_news && committer->committer->topic) leat_jm_announce(self, committer->committer->topic);
+        committer->has_news = false;
+    }
     leat_jm_on_committed(job, (int64_t)commit->metadata->checkpoint, commit->code, &commit->error);
     leat_free(commit);
     leat_jm_check_ended(job);

@@ -125,6 +125,7 @@ void leat_jm_job_free(leat_jm_job *job)
     leat_jm_committers_free(job);
     for (int32_t i = 0; i < job->tasks_count; i++) {
         leat_config_done(&job->tasks[i].gauges);
+        leat_jm_forget_topics(&job->tasks[i]);
         free_final_snapshot(&job->tasks[i]);
     }
     while (job->collected) {
@@ -214,6 +215,7 @@ static void start_attempt(leat_jm_job *job)
         task->ended_ms = 0;
         task->records_in = task->records_out = task->bytes_in = task->bytes_out = 0;
         task->busy_us = task->idle_us = task->backpressured_us = 0;
+        leat_jm_forget_topics(task);
         free_final_snapshot(task);
     }
     leat_error error = {0};
@@ -432,7 +434,11 @@ void leat_jm_on_task_state(leat_jobmanager *self, const Leat__Pb__TaskStateChang
     if (!task || task_is_over(task)) return;
     task->state = message->state;
     task->is_at_end = task->is_at_end || (message->has_is_at_end && message->is_at_end);
-    if (task_is_over(task)) task->ended_ms = leat_jm_now_ms(self);
+    if (message->n_topics) leat_jm_take_topics(task, message);
+    if (task_is_over(task)) {
+        task->ended_ms = leat_jm_now_ms(self);
+        leat_jm_forget_topics(task);
+    }
     if (message->state == LEAT__PB__TASK_STATE__TASK_FAILED) {
         on_failed(job, task, message);
         return;

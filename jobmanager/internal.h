@@ -64,6 +64,16 @@ void leat_jm_on_source_event(leat_jobmanager *self, const Leat__Pb__SourceEvent 
 void leat_jm_on_source_barrier(leat_jobmanager *self, const Leat__Pb__SourceBarrier *message);
 void leat_jm_enumerators_tick(leat_jm_job *job, int64_t now_ms, int64_t *next_ms);
 
+/* The topic has news: enumerators that follow it look at once. */
+void leat_jm_enumerators_news(leat_jm_job *job, const char *topic);
+
+/* --- topics.c --- */
+/* What the task said that it follows. */
+void leat_jm_take_topics(leat_jm_task *task, const Leat__Pb__TaskStateChanged *message);
+void leat_jm_forget_topics(leat_jm_task *task);
+/* Something was committed to the topic: all who follow it, in any job, are told. */
+void leat_jm_announce(leat_jobmanager *self, const char *topic);
+
 /* --- committers.c --- */
 /* Commits the metadata's committables with every committer of the job, in order; ends in leat_jm_on_committed. */
 LEAT_CHECKED leat_code leat_jm_commit(leat_jm_job *job, const Leat__Pb__CheckpointMetadata *metadata,

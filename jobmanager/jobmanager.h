@@ -76,6 +76,8 @@ typedef struct leat_jm_task {
     double busy_ratio, backpressured_ratio; /* of the time between the last two heartbeats */
     int64_t measured_ms;
     leat_config gauges;                        /* name → number as text */
+    char **topics;                             /* that its operators follow */
+    size_t topics_count;
     Leat__Pb__SubtaskSnapshot *final_snapshot; /* of a finished task: goes into later checkpoints */
 } leat_jm_task;
 

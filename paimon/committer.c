@@ -12,6 +12,7 @@
 #include "common/memory.h"
 #include "paimon/catalog.h"
 #include "paimon/commit.h"
+#include "paimon/path.h"
 #include "paimon/registry.h"
 #include "paimon/snapshot.h"
 
@@ -181,6 +182,7 @@ static leat_code committer_create(leat_env *env, const leat_config *config, cons
         committer_close(&self->committer);
         return code;
     }
+    self->committer.topic = leat_paimon_topic(self->table_path);
     *out = &self->committer;
     return LEAT_OK;
 }

@@ -170,8 +170,20 @@ static void host_set_gauge(leat_operator_context *context, const char *name, int
     if (at == count) atomic_store_explicit(&link->gauges_count, count + 1, memory_order_release);
 }
 
-static const leat_operator_host chain_host = {host_emit,  host_emit_watermark, host_wake,    host_set_timer,
-                                              host_spawn, host_send_event,     host_collect, host_set_gauge};
+static void host_follow(leat_operator_context *context, const char *topic)
+{
+    link_of(context)->topic = topic;
+}
+
+static const leat_operator_host chain_host = {.emit = host_emit,
+                                              .emit_watermark = host_emit_watermark,
+                                              .wake = host_wake,
+                                              .set_timer = host_set_timer,
+                                              .spawn = host_spawn,
+                                              .send_event = host_send_event,
+                                              .collect = host_collect,
+                                              .set_gauge = host_set_gauge,
+                                              .follow = host_follow};
 
 leat_code leat_chain_create(leat_subtask *subtask, leat_error *error)
 {
@@ -260,6 +272,7 @@ void leat_chain_close(leat_subtask *subtask)
         leat_operator *operator= subtask->chain[i].operator;
         if (operator) operator->vtable->close(operator);
         subtask->chain[i].operator= NULL;
+        subtask->chain[i].topic = NULL;
     }
 }
 
@@ -323,14 +336,18 @@ leat_code leat_chain_drain(leat_subtask *subtask, leat_error *error)
     return LEAT_OK;
 }
 
-/* The wake or timer of one operator. Nothing below it is pending: the caller resumed all of that first. */
+/* News, the wake or the timer of one operator. Nothing below it is pending: the caller resumed all of that first. */
 static leat_code fire_link(leat_chain_link *link, int64_t now_us, bool *did_work, leat_error *error)
 {
     const leat_operator_vtable *vtable = link->operator->vtable;
     leat_progress progress = LEAT_DONE;
     leat_code code = LEAT_OK;
-    /* acquire: pairs with the release in host_wake. */
-    if (atomic_exchange_explicit(&link->is_woken, false, memory_order_acquire)) {
+    if (link->has_news) {
+        *did_work = true;
+        link->has_news = false;
+        if (vtable->on_news) code = vtable->on_news(link->operator, & progress, error);
+        /* acquire: pairs with the release in host_wake. */
+    } else if (atomic_exchange_explicit(&link->is_woken, false, memory_order_acquire)) {
         *did_work = true;
         if (vtable->on_wake) code = vtable->on_wake(link->operator, & progress, error);
     } else if (link->timer_us <= now_us) {

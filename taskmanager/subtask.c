@@ -11,6 +11,8 @@
 
 /* A run handles up to this many elements before others get the worker. */
 enum { STEPS_PER_RUN = 16 };
+/* What the chain's operators may follow; who is left out looks from time to time anyway. */
+enum { TOPICS_MAX = 16 };
 
 int64_t leat_subtask_now_us(leat_subtask *subtask)
 {
@@ -105,6 +107,12 @@ static void report(leat_subtask *subtask, Leat__Pb__TaskState state, bool is_at_
     message.state = state;
     message.has_is_at_end = is_at_end;
     message.is_at_end = is_at_end;
+    char *topics[TOPICS_MAX];
+    message.topics = topics;
+    for (int32_t i = 0; state == LEAT__PB__TASK_STATE__TASK_RUNNING && i < subtask->chain_count; i++) {
+        const char *topic = subtask->chain[i].topic;
+        if (topic && message.n_topics < TOPICS_MAX) topics[message.n_topics++] = (char *)(uintptr_t)topic;
+    }
     if (error) {
         message.has_code = message.has_error = message.has_hint = true;
         message.code = (uint32_t)error->code;
@@ -187,6 +195,12 @@ static leat_code handle_mail(leat_subtask *subtask, const leat_mail *mail, leat_
         if ((uint64_t)mail->number > subtask->collect_acked) subtask->collect_acked = (uint64_t)mail->number;
         for (int32_t i = 0; i < subtask->chain_count; i++)
             leat_context_wake(&subtask->chain[i].context);
+        return LEAT_OK;
+    case LEAT_MAIL_NEWS: /* taken up when nothing is pending, see leat_chain_fire */
+        for (int32_t i = 0; i < subtask->chain_count; i++) {
+            leat_chain_link *link = &subtask->chain[i];
+            if (link->topic && strcmp(link->topic, (const char *)mail->data) == 0) link->has_news = true;
+        }
         return LEAT_OK;
     case LEAT_MAIL_SPLIT:
     case LEAT_MAIL_NO_MORE_SPLITS:

@@ -82,6 +82,8 @@ typedef struct leat_chain_link {
     leat_operator *operator;
     bool is_pending; /* the last call said AGAIN */
     atomic_bool is_woken;
+    const char *topic; /* that it follows: the operator's; NULL: none */
+    bool has_news;
     int64_t timer_us;
     const char *gauge_names[LEAT_GAUGES_MAX];
     atomic_llong gauges[LEAT_GAUGES_MAX];
@@ -113,6 +115,7 @@ typedef enum leat_mail_kind {
     LEAT_MAIL_NO_MORE_SPLITS,
     LEAT_MAIL_EVENT,
     LEAT_MAIL_COLLECT_ACK,
+    LEAT_MAIL_NEWS, /* of the topic in the text */
     LEAT_MAIL_FAIL, /* the data plane found the attempt broken; the text is the error */
 } leat_mail_kind;
 
@@ -202,7 +205,7 @@ bool leat_chain_is_pending(const leat_subtask *subtask);
 /* Whether every operator takes batches; whether one holds rows that wait for a timer or a wake. */
 bool leat_chain_has_room(const leat_subtask *subtask);
 bool leat_chain_is_waiting(const leat_subtask *subtask);
-/* Timers that are due and wakes: at most one call an operator. *deadline_us: the earliest timer left. */
+/* News, timers that are due and wakes: at most one call an operator. *deadline_us: the earliest timer left. */
 LEAT_CHECKED leat_code leat_chain_fire(leat_subtask *subtask, int64_t now_us, int64_t *deadline_us, bool *did_work,
                                        leat_error *error);
 /* end_input of each operator, head first, each drained before the next. */

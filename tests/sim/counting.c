@@ -337,7 +337,7 @@ static leat_code committer_create(leat_env *env, const leat_config *config, cons
     (void)config_size;
     committer *self = leat_alloc(sizeof *self);
     if (!self) return leat_fail_no_memory(error);
-    *self = (committer){{&committer_vtable}, env};
+    *self = (committer){.committer.vtable = &committer_vtable, .env = env};
     *out = &self->committer;
     return LEAT_OK;
 }

@@ -54,7 +54,19 @@ static void table_close(leat_lookup *self)
     leat_free(self);
 }
 
-static const leat_lookup_vtable table_vtable = {table_open, table_get_many, table_refresh, table_close};
+static int table_news;
+static void table_on_news(leat_lookup *self)
+{
+    (void)self;
+    table_news++;
+    table_changed = true; /* as the next refresh finds it */
+}
+
+static const leat_lookup_vtable table_vtable = {.open = table_open,
+                                                .get_many = table_get_many,
+                                                .refresh = table_refresh,
+                                                .close = table_close,
+                                                .on_news = table_on_news};
 
 static leat_code table_create(leat_operator_context *context, const uint8_t *config, size_t size, leat_lookup **out,
                               leat_error *error)
@@ -65,6 +77,7 @@ static leat_code table_create(leat_operator_context *context, const uint8_t *con
     *out = leat_calloc(1, sizeof **out);
     if (!*out) return leat_fail_no_memory(error);
     (*out)->vtable = &table_vtable;
+    (*out)->topic = "the table";
     return LEAT_OK;
 }
 
