@@ -65,13 +65,26 @@ typedef struct leat_committable {
     size_t size;
 } leat_committable;
 
+/* What a check says besides, also with a conflict. */
+typedef struct leat_commit_outlook {
+    bool is_done;      /* the checkpoint, or a part of it, is in the table already */
+    bool may_conflict; /* others may get in the way until it is committed: it goes first */
+} leat_commit_outlook;
+
 /* Commits what a two-phase sink prepared: linear code in the job manager, called one at a time, in checkpoint order, on
  * I/O threads. Must be idempotent: after a restore the same checkpoint is committed again, and committables of an
  * older, already committed checkpoint come along. */
 typedef struct leat_committer_vtable {
+    /* A conflict (LEAT_CONFLICT) is certain: nothing of the checkpoint that was not in the table before is, or can be.
+     * After any other error the commit may have been done. */
     leat_code (*commit)(leat_committer *self, int64_t checkpoint_id, const leat_committable *committables, size_t count,
                         leat_error *error);
     void (*close)(leat_committer *self);
+    /* Of a job with several sinks, before any of them commits: LEAT_CONFLICT when `commit` would say so as things
+     * stand. Changes nothing, and is cheap: with one sink that conflicts nobody commits, and the job goes back one
+     * checkpoint. Optional (NULL: never conflicts, and the job manager keeps in mind what it has committed). */
+    leat_code (*check)(leat_committer *self, int64_t checkpoint_id, const leat_committable *committables, size_t count,
+                       leat_commit_outlook *out, leat_error *error);
 } leat_committer_vtable;
 
 struct leat_committer {

@@ -331,6 +331,7 @@ static void send_cancel(leat_jm_job *job)
 
 static bool may_restart(const leat_jm_job *job)
 {
+    if (job->is_doomed) return false;
     const char *strategy = leat_config_string(&job->config, LEAT_OPTION_RESTART_STRATEGY);
     if (!strategy[0]) return job->has_checkpoints;
     if (strcasecmp(strategy, "none") == 0 || strcasecmp(strategy, "off") == 0 || strcasecmp(strategy, "disable") == 0) {
@@ -355,8 +356,8 @@ static bool is_permanent(leat_code code)
 void leat_jm_fail(leat_jm_job *job, const char *task, const leat_error *error)
 {
     if (leat_job_state_is_terminal(job->state)) return;
-    bool is_ending =
-        job->state == LEAT_JOB_RESTARTING || job->state == LEAT_JOB_FAILING || job->state == LEAT_JOB_CANCELLING;
+    bool is_ending = job->state == LEAT_JOB_FAILING || job->state == LEAT_JOB_CANCELLING ||
+                     (job->state == LEAT_JOB_RESTARTING && !job->is_doomed);
     if (!is_ending) {
         leat_log(LEAT_LOG_WARN, "jobmanager", "job %s (%s), attempt %u, failed: %s: %s", job->id_text, job->graph->name,
                  job->attempt, task, error->text);
@@ -369,6 +370,15 @@ void leat_jm_fail(leat_jm_job *job, const char *task, const leat_error *error)
         send_cancel(job);
     }
     leat_jm_check_ended(job);
+}
+
+void leat_jm_fail_for_good(leat_jm_job *job, const char *task, const leat_error *error)
+{
+    job->is_doomed = true;
+    bool is_ending = job->state == LEAT_JOB_FAILING || job->state == LEAT_JOB_CANCELLING;
+    if (is_ending) remember(job, task, error); /* it must be seen, whatever else ended the job */
+    leat_jm_fail(job, task, error);
+    if (job->state == LEAT_JOB_FAILING && job->slots_count == 0) leat_jm_set_state(job, LEAT_JOB_FAILED);
 }
 
 void leat_jm_check_ended(leat_jm_job *job)

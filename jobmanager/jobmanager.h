@@ -140,6 +140,7 @@ struct leat_jm_job {
     leat_jm_exception exceptions[LEAT_JM_EXCEPTIONS_MAX]; /* newest last */
     int32_t exceptions_count;
     int32_t restarts;
+    bool is_doomed; /* no attempt may follow: it could only write rows twice */
     int64_t restart_at_ms; /* of RESTARTING, once all tasks have ended; INT64_MAX before */
     bool has_checkpoints;
     char *checkpoint_dir; /* "<dir>/<job-id>" */

@@ -293,7 +293,7 @@ static void committer_close(leat_committer *self)
     leat_free(self);
 }
 
-static const leat_committer_vtable committer_vtable = {committer_commit, committer_close};
+static const leat_committer_vtable committer_vtable = {.commit = committer_commit, .close = committer_close};
 
 /* Idempotent by the checkpoint's number, and by path: what an earlier commit has is left out. */
 static leat_code committer_commit(leat_committer *base, int64_t checkpoint_id, const leat_committable *committables,
