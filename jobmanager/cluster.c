@@ -169,6 +169,16 @@ int32_t leat_jobmanager_slots_free(const leat_jobmanager *self)
     return free_slots;
 }
 
+int32_t leat_jobmanager_slots_needed(const leat_jm_job *job)
+{
+    int32_t needed = 1; /* a slot takes one subtask of each vertex */
+    for (size_t i = 0; i < job->graph->n_vertices; i++) {
+        if ((int32_t)job->graph->vertices[i]->parallelism > needed)
+            needed = (int32_t)job->graph->vertices[i]->parallelism;
+    }
+    return needed;
+}
+
 /* The task manager for the next slot: with SLOTS the one that this job uses least (then the one with most free slots),
  * else the first that has room. */
 static int32_t choose(const leat_jm_job *job, const int32_t *used_here, bool spread)
@@ -218,11 +228,7 @@ leat_code leat_jm_place(leat_jm_job *job, bool *placed, leat_error *error)
 {
     leat_jobmanager *self = job->jobmanager;
     *placed = false;
-    int32_t needed = 1, alive = 0;
-    for (size_t i = 0; i < job->graph->n_vertices; i++) {
-        if ((int32_t)job->graph->vertices[i]->parallelism > needed)
-            needed = (int32_t)job->graph->vertices[i]->parallelism;
-    }
+    int32_t needed = leat_jobmanager_slots_needed(job), alive = 0;
     bool spread = strcasecmp(leat_config_string(self->config, LEAT_OPTION_LOAD_BALANCE), "SLOTS") == 0;
     for (size_t i = 0; i < self->taskmanagers_count; i++) {
         alive += self->taskmanagers[i].is_alive && self->taskmanagers[i].slots_used < self->taskmanagers[i].slots;

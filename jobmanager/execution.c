@@ -225,15 +225,34 @@ static void start_attempt(leat_jm_job *job)
     if (code != LEAT_OK) leat_jm_fail(job, "deployment", &error);
 }
 
+bool leat_jobmanager_waits_for_slots(const leat_jm_job *job)
+{
+    int64_t now_ms = leat_jm_now_ms(job->jobmanager);
+    bool is_due = job->state == LEAT_JOB_CREATED || (job->state == LEAT_JOB_RESTARTING && job->restart_at_ms <= now_ms);
+    return is_due && job->slots_count == 0 && !job->committing;
+}
+
+enum { WAIT_LOG_MS = 1000 }; /* task managers that start with the job register sooner */
+
+static void log_wait(leat_jm_job *job)
+{
+    int64_t now_ms = leat_jm_now_ms(job->jobmanager);
+    if (!job->waiting_since_ms) job->waiting_since_ms = now_ms;
+    if (job->was_wait_logged || now_ms - job->waiting_since_ms < WAIT_LOG_MS) return;
+    job->was_wait_logged = true;
+    leat_log(LEAT_LOG_WARN, "jobmanager",
+             "job %s (%s) waits for slots: it needs %d, %d are free; 'leat cluster add-taskmanager' adds some",
+             job->id_text, job->graph->name, leat_jobmanager_slots_needed(job),
+             leat_jobmanager_slots_free(job->jobmanager));
+}
+
 void leat_jm_try_schedule(leat_jobmanager *self)
 {
     /* Oldest first; the list is newest first, so look for the oldest that waits, as often as one could be placed. */
     for (;;) {
         leat_jm_job *waiting = NULL;
         for (leat_jm_job *job = self->jobs; job; job = job->next) {
-            bool is_waiting = job->state == LEAT_JOB_CREATED ||
-                              (job->state == LEAT_JOB_RESTARTING && job->restart_at_ms <= leat_jm_now_ms(self));
-            if (is_waiting && job->slots_count == 0 && !job->committing) waiting = job;
+            if (leat_jobmanager_waits_for_slots(job)) waiting = job;
         }
         if (!waiting) return;
         if (leat_jm_commit_uncertain(waiting)) continue;
@@ -241,7 +260,12 @@ void leat_jm_try_schedule(leat_jobmanager *self)
         leat_error error = {0};
         leat_code code = leat_jm_place(waiting, &placed, &error);
         if (code != LEAT_OK) leat_log(LEAT_LOG_ERROR, "jobmanager", "%s", error.text);
-        if (!placed) return;
+        if (!placed) {
+            log_wait(waiting);
+            return;
+        }
+        waiting->waiting_since_ms = 0;
+        waiting->was_wait_logged = false;
         waiting->restart_at_ms = INT64_MAX;
         start_attempt(waiting);
     }

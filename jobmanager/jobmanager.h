@@ -137,6 +137,8 @@ struct leat_jm_job {
     int32_t tasks_count;
     int32_t *slots; /* taskmanager index a slot that the attempt took */
     int32_t slots_count;
+    int64_t waiting_since_ms; /* for slots; 0: it does not */
+    bool was_wait_logged;
     leat_jm_exception exceptions[LEAT_JM_EXCEPTIONS_MAX]; /* newest last */
     int32_t exceptions_count;
     int32_t restarts;
@@ -216,3 +218,6 @@ LEAT_CHECKED leat_code leat_jobmanager_cancel(leat_jobmanager *self, leat_jm_job
 /* Frees what was collected before `sequence` and tells the sink so. */
 void leat_jobmanager_collect_ack(leat_jobmanager *self, leat_jm_job *job, uint64_t sequence);
 int32_t leat_jobmanager_slots_free(const leat_jobmanager *self);
+/* How many slots the job can't do without; whether it would run if there were enough. */
+int32_t leat_jobmanager_slots_needed(const leat_jm_job *job);
+bool leat_jobmanager_waits_for_slots(const leat_jm_job *job);

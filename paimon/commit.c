@@ -413,8 +413,9 @@ static leat_code check_messages(leat_commit *self, bool is_empty_allowed, leat_c
     if (code != LEAT_OK || out->is_done || !(todo.wants_append || todo.wants_compact)) return code;
     bool has_keys = todo.wants_append && leat_commit_has_keys(self);
     bool is_append_checked = todo.wants_append && (todo.append.has_deletes || self->is_recovery);
-    out->may_conflict = todo.wants_compact || has_keys || is_append_checked;
-    if (!out->may_conflict) return LEAT_OK;
+    /* Rows alone are in nobody's way; after a restore they are looked at all the same. */
+    out->may_conflict = todo.wants_compact || has_keys || (todo.wants_append && todo.append.has_deletes);
+    if (!out->may_conflict && !is_append_checked) return LEAT_OK;
     int64_t latest_id;
     leat_paimon_snapshot latest;
     LEAT_TRY(load_latest(self, &latest, &latest_id, error));
