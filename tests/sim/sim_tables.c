@@ -25,7 +25,7 @@ static sim_table draw_table(sim_world *dice, const char *name)
 /* Two jobs that give new keys buckets: they conflict until all keys have one. */
 static void draw_foreign(sim_world *dice, plan *self)
 {
-    self->tables[0].keys = 200 + (int32_t)sim_below(dice, 2000);
+    self->tables[0].keys = self->tables[1].keys = 20 + (int32_t)sim_below(dice, 150);
     for (int i = 0; i < self->tables_count; i++) {
         if (self->tables[i].kind != SIM_TABLE_AGGREGATION_DYNAMIC) continue;
         sim_table *foreign = &self->foreign[self->foreign_count++];
