@@ -1,5 +1,3 @@
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -83,49 +81,13 @@ void leat_jm_on_register(leat_jobmanager *self, const char *from, const Leat__Pb
     leat_jm_try_schedule(self);
 }
 
-static void take_metrics(leat_jobmanager *self, leat_jm_task *task, const Leat__Pb__SubtaskMetrics *metrics)
-{
-    int64_t now_ms = leat_jm_now_ms(self);
-    uint64_t busy = metrics->busy_us - task->busy_us, idle = metrics->idle_us - task->idle_us;
-    uint64_t backpressured = metrics->backpressured_us - task->backpressured_us;
-    double total = (double)busy + (double)idle + (double)backpressured;
-    if (total > 0) {
-        task->busy_ratio = (double)busy / total;
-        task->backpressured_ratio = (double)backpressured / total;
-    }
-    task->records_in = metrics->records_in;
-    task->records_out = metrics->records_out;
-    task->bytes_in = metrics->bytes_in;
-    task->bytes_out = metrics->bytes_out;
-    task->busy_us = metrics->busy_us;
-    task->idle_us = metrics->idle_us;
-    task->backpressured_us = metrics->backpressured_us;
-    task->watermark_ms = metrics->has_watermark_ms ? metrics->watermark_ms : INT64_MIN;
-    task->measured_ms = now_ms;
-    for (size_t i = 0; i < metrics->n_gauges && i < metrics->n_gauge_names; i++) {
-        char text[32];
-        snprintf(text, sizeof text, "%" PRId64, metrics->gauges[i]);
-        if (leat_config_set(&task->gauges, metrics->gauge_names[i], text, NULL) != LEAT_OK) return; /* a figure less */
-    }
-}
-
 void leat_jm_on_heartbeat(leat_jobmanager *self, const char *from, const Leat__Pb__Heartbeat *message)
 {
     int32_t index = leat_jm_find_taskmanager(self, from);
     /* Given up or never seen (this job manager is new): it registers when its connection is made anew; until then its
      * lease runs out, as nobody answers. */
     if (index < 0 || !self->taskmanagers[index].is_alive) return;
-    self->taskmanagers[index].memory_bytes = message->memory_bytes;
-    for (size_t j = 0; j < message->n_jobs; j++) {
-        const Leat__Pb__JobMetrics *metrics = message->jobs[j];
-        leat_jm_job *job =
-            metrics->job.len == LEAT_JM_JOB_ID_BYTES ? leat_jobmanager_find(self, metrics->job.data) : NULL;
-        if (!job || metrics->attempt != job->attempt) continue;
-        for (size_t i = 0; i < metrics->n_subtasks; i++) {
-            leat_jm_task *task = leat_jm_find_task(job, metrics->subtasks[i]->vertex, metrics->subtasks[i]->subtask);
-            if (task) take_metrics(self, task, metrics->subtasks[i]);
-        }
-    }
+    leat_jm_take_heartbeat(self, &self->taskmanagers[index], message);
     reply_registered(self, index); /* the answer keeps the lease */
 }
 

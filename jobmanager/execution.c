@@ -124,7 +124,7 @@ void leat_jm_job_free(leat_jm_job *job)
     leat_jm_enumerators_free(job);
     leat_jm_committers_free(job);
     for (int32_t i = 0; i < job->tasks_count; i++) {
-        leat_config_done(&job->tasks[i].gauges);
+        leat_metrics_done(&job->tasks[i].metrics);
         leat_jm_forget_topics(&job->tasks[i]);
         free_final_snapshot(&job->tasks[i]);
     }
@@ -140,6 +140,7 @@ void leat_jm_job_free(leat_jm_job *job)
     leat_config_done(&job->config);
     if (job->graph) leat__pb__job_graph__free_unpacked(job->graph, NULL);
     leat_bytes_done(&job->graph_bytes);
+    leat_metrics_done(&job->metrics);
     leat_free(job);
 }
 
@@ -215,6 +216,7 @@ static void start_attempt(leat_jm_job *job)
         task->ended_ms = 0;
         task->records_in = task->records_out = task->bytes_in = task->bytes_out = 0;
         task->busy_us = task->idle_us = task->backpressured_us = 0;
+        leat_metrics_done(&task->metrics);
         leat_jm_forget_topics(task);
         free_final_snapshot(task);
     }

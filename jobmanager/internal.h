@@ -74,6 +74,9 @@ void leat_jm_enumerators_tick(leat_jm_job *job, int64_t now_ms, int64_t *next_ms
 /* The topic has news: enumerators that follow it look at once. */
 void leat_jm_enumerators_news(leat_jm_job *job, const char *topic);
 
+/* --- metrics.c --- */
+void leat_jm_take_heartbeat(leat_jobmanager *self, leat_jm_taskmanager *from, const Leat__Pb__Heartbeat *message);
+
 /* --- topics.c --- */
 /* What the task said that it follows. */
 void leat_jm_take_topics(leat_jm_task *task, const Leat__Pb__TaskStateChanged *message);

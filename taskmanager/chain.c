@@ -15,6 +15,7 @@ static leat_code call_process(leat_chain_link *link, int32_t input, leat_batch *
 {
     LEAT_ASSERT(!link->is_pending); /* the caller emitted twice in a step, or did not wait for its successor */
     leat_progress progress = LEAT_DONE;
+    leat_counter_add(&link->records_in, (uint64_t)(*batch)->selected);
     leat_code code = link->operator->vtable->process_batch(link->operator, input, batch, &progress, error);
     link->is_pending = progress == LEAT_AGAIN;
     leat_batch_free(*batch);
@@ -30,6 +31,7 @@ static leat_code host_emit(leat_operator_context *context, leat_batch **batch, l
         *batch = NULL;
         return LEAT_OK;
     }
+    leat_counter_add(&link->records_out, (uint64_t)(*batch)->selected);
     if (link->index + 1 < link->subtask->chain_count) return call_process(link + 1, 0, batch, error);
     return leat_outputs_emit(link->subtask, batch, error);
 }
@@ -39,6 +41,7 @@ static leat_code pass_watermark(leat_chain_link *link, int64_t watermark_ms, lea
     if (link->index == link->subtask->chain_count) {
         return leat_outputs_broadcast(link->subtask, LEAT_ELEMENT_WATERMARK, watermark_ms, error);
     }
+    atomic_store_explicit(&link->input_watermark_ms, watermark_ms, memory_order_relaxed);
     const leat_operator_vtable *vtable = link->operator->vtable;
     if (vtable->process_watermark) return vtable->process_watermark(link->operator, watermark_ms, error);
     return link->context.host->emit_watermark(&link->context, watermark_ms, error);
@@ -47,6 +50,7 @@ static leat_code pass_watermark(leat_chain_link *link, int64_t watermark_ms, lea
 static leat_code host_emit_watermark(leat_operator_context *context, int64_t watermark_ms, leat_error *error)
 {
     leat_chain_link *link = link_of(context);
+    atomic_store_explicit(&link->output_watermark_ms, watermark_ms, memory_order_relaxed);
     if (link->index + 1 == link->subtask->chain_count) {
         return leat_outputs_broadcast(link->subtask, LEAT_ELEMENT_WATERMARK, watermark_ms, error);
     }
@@ -197,6 +201,8 @@ leat_code leat_chain_create(leat_subtask *subtask, leat_error *error)
         const Leat__Pb__Operator *plan = subtask->plan->operators[i];
         leat_chain_link *link = &subtask->chain[i];
         *link = (leat_chain_link){.subtask = subtask, .index = (int32_t)i, .timer_us = INT64_MAX};
+        atomic_init(&link->input_watermark_ms, INT64_MIN);
+        atomic_init(&link->output_watermark_ms, INT64_MIN);
         link->context = (leat_operator_context){
             .host = &chain_host,
             .env = taskmanager->env,

@@ -350,14 +350,14 @@ static void count_time(leat_subtask *subtask, int64_t started_us)
 {
     if (subtask->last_run_end_us) {
         uint64_t waited = (uint64_t)(started_us - subtask->last_run_end_us);
-        atomic_ullong *counter =
-            subtask->was_backpressured ? &subtask->metrics.backpressured_us : &subtask->metrics.idle_us;
-        atomic_fetch_add_explicit(counter, waited, memory_order_relaxed);
+        leat_counter_add(subtask->was_backpressured ? &subtask->metrics.backpressured_us : &subtask->metrics.idle_us,
+                         waited);
     }
     subtask->last_run_end_us = leat_subtask_now_us(subtask);
     /* release: a heartbeat that sees a busy subtask sees its chain. */
-    atomic_fetch_add_explicit(&subtask->metrics.busy_us, (uint64_t)(subtask->last_run_end_us - started_us) + 1,
-                              memory_order_release);
+    uint64_t busy_us = atomic_load_explicit(&subtask->metrics.busy_us, memory_order_relaxed);
+    atomic_store_explicit(&subtask->metrics.busy_us, busy_us + (uint64_t)(subtask->last_run_end_us - started_us) + 1,
+                          memory_order_release);
 }
 
 static leat_run_status run(leat_runnable *runnable, int64_t *deadline_us)

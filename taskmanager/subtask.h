@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "common/metrics.h"
 #include "flow/aligner.h"
 #include "flow/channel.h"
 #include "flow/operator.h"
@@ -85,6 +86,8 @@ typedef struct leat_chain_link {
     const char *topic; /* that it follows: the operator's; NULL: none */
     bool has_news;
     int64_t timer_us;
+    leat_counter records_in, records_out;
+    atomic_llong input_watermark_ms, output_watermark_ms; /* INT64_MIN: none yet */
     const char *gauge_names[LEAT_GAUGES_MAX];
     atomic_llong gauges[LEAT_GAUGES_MAX];
     atomic_int gauges_count;
@@ -100,8 +103,9 @@ typedef struct leat_subtask_snapshot {
 } leat_subtask_snapshot;
 
 typedef struct leat_subtask_metrics {
-    atomic_ullong records_in, records_out, bytes_in, bytes_out;
-    atomic_ullong busy_us, idle_us, backpressured_us;
+    leat_counter records_in, records_out, bytes_in, bytes_out;
+    leat_counter idle_us, backpressured_us;
+    atomic_ullong busy_us;
     atomic_llong watermark_ms;
 } leat_subtask_metrics;
 
