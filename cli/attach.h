@@ -15,7 +15,7 @@ typedef struct leat_attached {
     leat_attached_job jobs[LEAT_ATTACHED_MAX];
     int count;
     bool is_embedded; /* the cluster is this run's own */
-    int failed; /* how many did not finish well; their causes were said */
+    int failed;       /* how many did not finish well; their causes were said */
 } leat_attached;
 
 /* Says on stderr that it was submitted. */

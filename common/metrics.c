@@ -15,7 +15,8 @@ enum { SAMPLE_MS = 5000, WINDOW_MS = 60000 };
 
 void leat_meter_update(leat_meter *meter, int64_t now_ms, uint64_t total)
 {
-    bool ran_back = meter->count && (now_ms < meter->at_ms[meter->count - 1] || total < meter->totals[meter->count - 1]);
+    bool ran_back =
+        meter->count && (now_ms < meter->at_ms[meter->count - 1] || total < meter->totals[meter->count - 1]);
     if (ran_back) meter->count = 0; /* another clock, another counter */
     int old = 0;
     while (old + 1 < meter->count && now_ms - meter->at_ms[old] > WINDOW_MS)
@@ -61,8 +62,8 @@ static leat_metric *take(leat_metrics *metrics, const char *name, leat_metric_ki
         known->kind = kind;
         return known;
     }
-    if (metrics->count == LEAT_METRICS_MAX || leat_grow(&metrics->items, &metrics->capacity, metrics->count + 1,
-                                                        sizeof *metrics->items, NULL) != LEAT_OK) {
+    if (metrics->count == LEAT_METRICS_MAX ||
+        leat_grow(&metrics->items, &metrics->capacity, metrics->count + 1, sizeof *metrics->items, NULL) != LEAT_OK) {
         return NULL;
     }
     char *copy = leat_strdup(name);
@@ -130,7 +131,8 @@ bool leat_metric_number(const leat_metric *metric, double *out)
 
 static bool is_kept(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '[' || c == ']' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '[' || c == ']' ||
+           c == '-';
 }
 
 void leat_metric_scoped(const char *scope, const char *name, char out[LEAT_METRIC_NAME_BYTES])

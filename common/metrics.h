@@ -1,5 +1,6 @@
-/* Metrics: named figures by scope, with Flink's names. The owner of a scope (a task, a job, a cluster) keeps a leat_metrics
- * and sets what it knows; REST lists it. Not thread-safe: what other threads count comes as leat_counter or in messages.
+/* Metrics: named figures by scope, with Flink's names. The owner of a scope (a task, a job, a cluster) keeps a
+ * leat_metrics and sets what it knows; REST lists it. Not thread-safe: what other threads count comes as leat_counter
+ * or in messages.
  *
  * A scope holds at most LEAT_METRICS_MAX names; what comes after that is dropped, as figures may be. */
 #pragma once

@@ -78,8 +78,8 @@ typedef struct leat_jm_task {
     int64_t watermark_ms;
     double busy_ratio, backpressured_ratio; /* of the time between the last two heartbeats */
     int64_t measured_ms;
-    leat_metrics metrics;                      /* the task's, and its operators' behind their names */
-    char **topics;                             /* that its operators follow */
+    leat_metrics metrics; /* the task's, and its operators' behind their names */
+    char **topics;        /* that its operators follow */
     size_t topics_count;
     Leat__Pb__SubtaskSnapshot *final_snapshot; /* of a finished task: goes into later checkpoints */
 } leat_jm_task;
@@ -145,7 +145,7 @@ struct leat_jm_job {
     leat_jm_exception exceptions[LEAT_JM_EXCEPTIONS_MAX]; /* newest last */
     int32_t exceptions_count;
     int32_t restarts;
-    bool is_doomed; /* no attempt may follow: it could only write rows twice */
+    bool is_doomed;        /* no attempt may follow: it could only write rows twice */
     int64_t restart_at_ms; /* of RESTARTING, once all tasks have ended; INT64_MAX before */
     bool has_checkpoints;
     char *checkpoint_dir; /* "<dir>/<job-id>" */
@@ -191,7 +191,7 @@ struct leat_jobmanager {
     int64_t started_ms;
     leat_jm_taskmanager *taskmanagers;
     size_t taskmanagers_count, taskmanagers_capacity;
-    leat_jm_job *jobs; /* newest first */
+    leat_jm_job *jobs;    /* newest first */
     leat_metrics metrics; /* as of the last leat_jobmanager_measure */
     leat_process_load load;
     pthread_mutex_t inbox_lock;

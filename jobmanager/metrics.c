@@ -5,13 +5,13 @@
 
 #include "jobmanager/internal.h"
 
-/* The scopes of Flink's metrics that the job manager knows: the cluster, task managers, jobs, tasks with their operators.
- * Names and meanings are Flink's; a process' memory is shown as its heap. */
+/* The scopes of Flink's metrics that the job manager knows: the cluster, task managers, jobs, tasks with their
+ * operators. Names and meanings are Flink's; a process' memory is shown as its heap. */
 
 /* --- tasks, from heartbeats --- */
 
-static void put_operator(leat_metrics *metrics, const Leat__Pb__Vertex *vertex, const Leat__Pb__OperatorMetrics *message,
-                         int64_t now_ms)
+static void put_operator(leat_metrics *metrics, const Leat__Pb__Vertex *vertex,
+                         const Leat__Pb__OperatorMetrics *message, int64_t now_ms)
 {
     if (message->index >= vertex->n_operators) return;
     const char *scope = vertex->operators[message->index]->name;
@@ -108,8 +108,9 @@ void leat_jobmanager_measure(leat_jobmanager *self)
     leat_metrics_set(&self->metrics, "taskSlotsAvailable", leat_jobmanager_slots_free(self));
     leat_process_figures figures;
     leat_process_measure(&figures);
-    leat_metrics_set_process(&self->metrics, &figures, leat_config_memory_bytes(self->config, LEAT_OPTION_PROCESS_MEMORY),
-                             &self->load, leat_jm_now_ms(self));
+    leat_metrics_set_process(&self->metrics, &figures,
+                             leat_config_memory_bytes(self->config, LEAT_OPTION_PROCESS_MEMORY), &self->load,
+                             leat_jm_now_ms(self));
 }
 
 /* --- jobs --- */

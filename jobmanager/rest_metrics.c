@@ -6,7 +6,8 @@
 #include "common/memory.h"
 #include "jobmanager/rest.h"
 
-/* …/metrics: names without `get`, values (always text) with it; where it is over several scopes, aggregates (numbers). */
+/* …/metrics: names without `get`, values (always text) with it; where it is over several scopes, aggregates (numbers).
+ */
 
 /* Whether the comma-separated list has the word; no list has all. */
 static bool is_in(const char *list, const char *word)

@@ -52,8 +52,8 @@ LEAT_CHECKED leat_code leat_paimon_commit(leat_env *env, const leat_paimon_table
                                           const leat_paimon_commit_options *options, leat_paimon_commit_result *result,
                                           leat_error *error);
 
-/* Says LEAT_CONFLICT when leat_paimon_commit would, as the table is now; writes nothing. Reads nothing when nobody can get
- * in the way. */
+/* Says LEAT_CONFLICT when leat_paimon_commit would, as the table is now; writes nothing. Reads nothing when nobody can
+ * get in the way. */
 LEAT_CHECKED leat_code leat_paimon_commit_check(leat_env *env, const leat_paimon_table *table, const char *commit_user,
                                                 int64_t identifier, const leat_paimon_message *messages, size_t count,
                                                 const leat_paimon_commit_options *options, leat_commit_outlook *out,

@@ -289,9 +289,11 @@ static void lookup_close(leat_lookup *lookup)
     leat_free(self);
 }
 
-static const leat_lookup_vtable lookup_vtable = {
-    .open = lookup_open, .get_many = lookup_get_many, .refresh = lookup_refresh, .close = lookup_close,
-    .on_news = lookup_on_news};
+static const leat_lookup_vtable lookup_vtable = {.open = lookup_open,
+                                                 .get_many = lookup_get_many,
+                                                 .refresh = lookup_refresh,
+                                                 .close = lookup_close,
+                                                 .on_news = lookup_on_news};
 
 static int32_t keep(pk_lookup *self, int32_t column)
 {

@@ -2,9 +2,9 @@
  * a deduplicating or an aggregating primary-key table, written by the production operators and committer over simulated
  * storage, with a small row format in the place of Parquet.
  *
- * What a reader may see after any commit, also when another job adds rows of n = one = 0: the numbers 0 … m − 1 of the one source subtask, each once:
- *   append       every row is there
- *   aggregation  the sum of `one` is m, the sum of n is m (m − 1) / 2, one row a key */
+ * What a reader may see after any commit, also when another job adds rows of n = one = 0: the numbers 0 … m − 1 of the
+ * one source subtask, each once: append       every row is there aggregation  the sum of `one` is m, the sum of n is m
+ * (m − 1) / 2, one row a key */
 #pragma once
 
 #include "common/bytes.h"

@@ -35,10 +35,8 @@ static void enumerator_close(leat_enumerator *self)
     leat_free(self);
 }
 
-static const leat_enumerator_vtable enumerator_vtable = {.start = enumerator_start,
-                                                         .poll = enumerator_poll,
-                                                         .snapshot = enumerator_snapshot,
-                                                         .close = enumerator_close};
+static const leat_enumerator_vtable enumerator_vtable = {
+    .start = enumerator_start, .poll = enumerator_poll, .snapshot = enumerator_snapshot, .close = enumerator_close};
 
 static leat_code enumerator_create(leat_enumerator_context *context, const uint8_t *config, size_t size,
                                    leat_enumerator **out, leat_error *error)
@@ -101,10 +99,12 @@ static void a_commit_wakes_the_enumerators_that_follow_its_topic(void **state)
     (void)state;
     cluster test;
     start(&test);
-    leat_jm_job *writer = cluster_submit(
-        &test, (cluster_vertex[]){{.name = "source"}, {.name = "sink", .committer = "test"}}, 2);
-    leat_jm_job *reader = cluster_submit(&test, (cluster_vertex[]){{.name = "r", .enumerator = "test", .config = "A"}}, 1);
-    leat_jm_job *other = cluster_submit(&test, (cluster_vertex[]){{.name = "o", .enumerator = "test", .config = "B"}}, 1);
+    leat_jm_job *writer =
+        cluster_submit(&test, (cluster_vertex[]){{.name = "source"}, {.name = "sink", .committer = "test"}}, 2);
+    leat_jm_job *reader =
+        cluster_submit(&test, (cluster_vertex[]){{.name = "r", .enumerator = "test", .config = "A"}}, 1);
+    leat_jm_job *other =
+        cluster_submit(&test, (cluster_vertex[]){{.name = "o", .enumerator = "test", .config = "B"}}, 1);
     (void)reader;
     (void)other;
     cluster_run(&test, writer);
@@ -122,8 +122,8 @@ static void a_commit_is_told_to_the_tasks_that_follow_its_topic(void **state)
     (void)state;
     cluster test;
     start(&test);
-    leat_jm_job *writer = cluster_submit(
-        &test, (cluster_vertex[]){{.name = "source"}, {.name = "sink", .committer = "test"}}, 2);
+    leat_jm_job *writer =
+        cluster_submit(&test, (cluster_vertex[]){{.name = "source"}, {.name = "sink", .committer = "test"}}, 2);
     leat_jm_job *joins = cluster_submit(&test, (cluster_vertex[]){{.name = "s"}, {.name = "j"}, {.name = "k"}}, 3);
     cluster_run(&test, writer);
     cluster_report(&test, joins, 0, LEAT__PB__TASK_STATE__TASK_RUNNING, NULL);

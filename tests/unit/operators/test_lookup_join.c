@@ -216,7 +216,7 @@ static void news_of_the_table_answers_what_was_missed(void **state)
     table[2] = 1;
     leat_progress progress = LEAT_DONE;
     table_news = 0;
-    assert_int_equal(test.operator->vtable->on_news(test.operator, &progress, NULL), LEAT_OK);
+    assert_int_equal(test.operator->vtable->on_news(test.operator, & progress, NULL), LEAT_OK);
     assert_int_equal(table_news, 1);
     assert_int_equal(progress, LEAT_DONE);
     harness_expect(&test, "+I[r2.0, a]\n");

@@ -78,7 +78,8 @@ static inline const uint8_t *key_row(world *self, int32_t key, size_t *size)
     return copy;
 }
 
-static inline leat_paimon_file make_file(world *self, const char *name, int32_t level, int32_t min, int32_t max, int64_t rows)
+static inline leat_paimon_file make_file(world *self, const char *name, int32_t level, int32_t min, int32_t max,
+                                         int64_t rows)
 {
     leat_paimon_file file = {.name = name,
                              .size_bytes = 1000,
@@ -112,7 +113,7 @@ static inline void add(world *self, leat_paimon_files *files, leat_paimon_file f
 }
 
 static inline leat_code commit(world *self, const char *user, int64_t identifier, const leat_paimon_message *message,
-                        bool is_recovery, leat_paimon_commit_result *result, leat_error *error)
+                               bool is_recovery, leat_paimon_commit_result *result, leat_error *error)
 {
     leat_paimon_commit_options options = {.is_recovery = is_recovery};
     return leat_paimon_commit(&self->env.env, &self->table, user, identifier, message, message ? 1 : 0, &options,
@@ -146,11 +147,10 @@ static inline void assert_live(world *self, const char *wanted)
 }
 
 static inline leat_paimon_index_file index_of(world *self, const char *name, int32_t bucket, const int32_t *hashes,
-                                       size_t count)
+                                              size_t count)
 {
     leat_paimon_index_file file = {
         .partition = leat_binary_row_empty, .partition_size = LEAT_BINARY_ROW_EMPTY_SIZE, .bucket = bucket};
     OK(leat_paimon_hash_index_store(&self->env.env, table_path, name, hashes, count, &file, error));
     return file;
 }
-

@@ -48,8 +48,8 @@ static leat_code check(world *self, const char *user, int64_t identifier, const 
     leat_storage_list before = {0}, after = {0};
     OK(leat_storage_list_folder(self->storage, "mem:/w/default.db/t/manifest", &before, error));
     leat_paimon_commit_options options = {.is_recovery = is_recovery};
-    leat_code code = leat_paimon_commit_check(&self->env.env, &self->table, user, identifier, message, 1, &options, out,
-                                              NULL);
+    leat_code code =
+        leat_paimon_commit_check(&self->env.env, &self->table, user, identifier, message, 1, &options, out, NULL);
     OK(leat_storage_list_folder(self->storage, "mem:/w/default.db/t/manifest", &after, error));
     assert_int_equal(before.count, after.count);
     leat_storage_list_done(&before);
