@@ -13,11 +13,11 @@
  *       └──── resume: DONE ── PENDING ◀─┐ resume: AGAIN
  *                              └────────┘
  *
+ * A barrier waits until nothing in the chain is pending, then each operator is cut by `snapshot`, head first.
+ *
  * A topic is an opaque name of something that some write and others read (a table's path). Who follows one is told soon
  * after something was committed to it in the same cluster. That is a hint, which may be lost or come twice: whoever
- * must not miss anything looks from time to time as well.
- *
- * A barrier waits until nothing in the chain is pending, then each operator is cut by `snapshot`, head first. */
+ * must not miss anything looks from time to time as well. */
 #pragma once
 
 #include <stdbool.h>

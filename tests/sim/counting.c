@@ -17,6 +17,7 @@ typedef struct counter {
 
 static leat_code counter_open(leat_operator *operator, const leat_restored * restored, leat_error *error)
 {
+    leat_context_follow(operator->context, SIM_COUNTING_TOPIC);
     counter *self = (counter *)operator;
     for (size_t i = 0; restored && i < restored->parts_count; i++) {
         leat_reader reader;
@@ -62,6 +63,14 @@ static leat_code counter_snapshot(leat_operator *operator, leat_operator_snapsho
     return leat_bytes_check(&snapshot->state, error);
 }
 
+static leat_code counter_on_news(leat_operator *operator, leat_progress * progress, leat_error *error)
+{
+    (void)progress;
+    (void)error;
+    ((sim_process *)operator->context->env)->world->counts.news++;
+    return LEAT_OK;
+}
+
 static void counter_close(leat_operator *operator)
 {
     leat_batch_builder_done(&((counter *)operator)->builder);
@@ -72,6 +81,7 @@ static const leat_operator_vtable counter_vtable = {.type = "sim-count",
                                                     .open = counter_open,
                                                     .process_batch = counter_process,
                                                     .snapshot = counter_snapshot,
+                                                    .on_news = counter_on_news,
                                                     .close = counter_close};
 
 static leat_code counter_create(leat_operator_context *context, const uint8_t *config, size_t config_size,
@@ -337,7 +347,7 @@ static leat_code committer_create(leat_env *env, const leat_config *config, cons
     (void)config_size;
     committer *self = leat_alloc(sizeof *self);
     if (!self) return leat_fail_no_memory(error);
-    *self = (committer){.committer.vtable = &committer_vtable, .env = env};
+    *self = (committer){.committer = {&committer_vtable, SIM_COUNTING_TOPIC}, .env = env};
     *out = &self->committer;
     return LEAT_OK;
 }

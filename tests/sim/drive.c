@@ -24,7 +24,7 @@ struct sim_drive {
 
 typedef struct totals {
     int64_t seeds, counted, kills, breaks, storage_failures, storage_losses, restarts, checkpoints, rows, events;
-    int64_t conflicts, failed;
+    int64_t conflicts, failed, news;
 } totals;
 
 static sim_drive *drive_of(sim_world *world)
@@ -157,6 +157,7 @@ static void add_up(const sim_drive *self, totals *sum)
     sum->rows += self->rows;
     sum->events += counts->events;
     sum->failed += self->has_failed;
+    sum->news += counts->news;
     for (int32_t i = 0; i < self->job->exceptions_count; i++)
         sum->conflicts += self->job->exceptions[i].code == LEAT_CONFLICT;
 }
@@ -203,9 +204,9 @@ static void print_totals(const totals *sum)
 {
     printf("%" PRId64 " seeds (%" PRId64 " count), %" PRId64 " kills, %" PRId64 " broken connections, %" PRId64
            " storage failures, %" PRId64 " lost replies, %" PRId64 " restarts, %" PRId64 " checkpoints, %" PRId64
-           " rows, %" PRId64 " events, %" PRId64 " conflicts seen, %" PRId64 " jobs ended by one\n",
+           " rows, %" PRId64 " events, %" PRId64 " conflicts seen, %" PRId64 " jobs ended by one, %" PRId64 " news\n",
            sum->seeds, sum->counted, sum->kills, sum->breaks, sum->storage_failures, sum->storage_losses, sum->restarts,
-           sum->checkpoints, sum->rows, sum->events, sum->conflicts, sum->failed);
+           sum->checkpoints, sum->rows, sum->events, sum->conflicts, sum->failed, sum->news);
 }
 
 int sim_main(int argc, char **argv, const sim_scenario *scenario)
@@ -236,5 +237,7 @@ int sim_main(int argc, char **argv, const sim_scenario *scenario)
         if (is_verbose) printf("seed %" PRIu64 ": %" PRId64 " events so far\n", seed, sum.events);
     }
     print_totals(&sum);
-    return 0;
+    if (!scenario->has_news || sum.news > 0) return 0;
+    printf("nobody heard of a commit\n");
+    return 1;
 }

@@ -25,6 +25,7 @@ typedef struct sim_scenario {
     bool (*may_fail)(sim_world *world, const void *plan, const char *error);
     /* Looks at what is committed; *rows: how many rows of the source it holds. */
     void (*check)(sim_world *world, const void *plan, int64_t *rows);
+    bool has_news; /* somebody follows what the job commits: of all seeds, some must have heard of it */
 } sim_scenario;
 
 int sim_main(int argc, char **argv, const sim_scenario *scenario);
