@@ -91,6 +91,6 @@ typedef struct leat_process_load {
     int64_t at_ms;
     uint64_t cpu_us;
 } leat_process_load;
-/* The figures as metrics "Status.JVM.…"; `budget_bytes` is what the process may use. */
+/* The figures as metrics "Status.JVM.…"; `budget_bytes` is what the process may use, -1: it has no bound. */
 void leat_metrics_set_process(leat_metrics *metrics, const leat_process_figures *figures, int64_t budget_bytes,
                               leat_process_load *last, int64_t now_ms);

@@ -108,9 +108,7 @@ void leat_jobmanager_measure(leat_jobmanager *self)
     leat_metrics_set(&self->metrics, "taskSlotsAvailable", leat_jobmanager_slots_free(self));
     leat_process_figures figures;
     leat_process_measure(&figures);
-    leat_metrics_set_process(&self->metrics, &figures,
-                             leat_config_memory_bytes(self->config, LEAT_OPTION_PROCESS_MEMORY), &self->load,
-                             leat_jm_now_ms(self));
+    leat_metrics_set_process(&self->metrics, &figures, -1, &self->load, leat_jm_now_ms(self));
 }
 
 /* --- jobs --- */
