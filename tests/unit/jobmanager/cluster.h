@@ -30,7 +30,8 @@ typedef struct cluster {
     Leat__Pb__Envelope__BodyCase sent[CLUSTER_SENT_MAX];
     int sent_count;
     char topic[64];
-    uint64_t triggered; /* newest checkpoint */
+    uint64_t triggered;     /* newest checkpoint */
+    uint32_t idle_vertices; /* a bit each: they bring no committable */
 } cluster;
 
 static inline int64_t cluster_now_ms(leat_env *env)
@@ -221,7 +222,8 @@ static inline void cluster_checkpoint(cluster *self, leat_jm_job *job)
         ProtobufCBinaryData committable = {3, (uint8_t[]){"row"}};
         part.uid = job->graph->vertices[i]->operators[0]->uid;
         part.committables = &committable;
-        part.n_committables = job->graph->vertices[i]->committer != NULL;
+        bool is_idle = self->idle_vertices >> i & 1;
+        part.n_committables = job->graph->vertices[i]->committer && !is_idle;
         Leat__Pb__CheckpointAck message = LEAT__PB__CHECKPOINT_ACK__INIT;
         message.job = (ProtobufCBinaryData){LEAT_JM_JOB_ID_BYTES, job->id};
         message.attempt = job->attempt;

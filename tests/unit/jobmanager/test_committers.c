@@ -11,6 +11,7 @@ typedef struct sink {
 } sink;
 
 static sink sinks[2];
+static bool is_idle[2]; /* no rows */
 static char journal[64];
 
 typedef struct test_committer {
@@ -31,7 +32,7 @@ static leat_code commit(leat_committer *base, int64_t checkpoint_id, const leat_
 {
     (void)list;
     sink *self = &sinks[((test_committer *)base)->index];
-    assert_int_equal(count, 1);
+    assert_int_equal(count, is_idle[((test_committer *)base)->index] ? 0 : 1);
     note((char)('A' + ((test_committer *)base)->index));
     if (self->commit != LEAT_OK) return leat_fail(error, self->commit, "it does not go");
     self->done_id = checkpoint_id;
@@ -82,6 +83,7 @@ static leat_jm_job *start(cluster *self, const char *first, const char *second)
     leat_registry_add_committer(&self->registry, &committer_factory);
     cluster_register(self, 4);
     memset(sinks, 0, sizeof sinks);
+    memset(is_idle, 0, sizeof is_idle);
     journal[0] = '\0';
     cluster_vertex vertices[] = {{.name = "source"},
                                  {.name = "sink a", .committer = "test", .config = first},
@@ -133,6 +135,20 @@ static void one_sink_alone_is_not_checked(void **state)
     leat_jm_job *job = start(&test, "A+", NULL);
     cluster_checkpoint(&test, job);
     assert_string_equal(journal, "A");
+    cluster_stop(&test);
+}
+
+static void a_sink_without_rows_is_not_checked_and_keeps_nobody_from_going_back(void **state)
+{
+    (void)state;
+    cluster test;
+    leat_jm_job *job = start(&test, "A+", "B+");
+    is_idle[0] = true;
+    test.idle_vertices = 1 << 1;
+    sinks[1].commit = LEAT_CONFLICT;
+    cluster_checkpoint(&test, job);
+    assert_string_equal(journal, "bAB");
+    assert_int_equal(job->state, LEAT_JOB_RESTARTING);
     cluster_stop(&test);
 }
 
@@ -209,6 +225,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_sinks_are_checked_before_the_first_commits),
         cmocka_unit_test(one_sink_alone_is_not_checked),
+        cmocka_unit_test(a_sink_without_rows_is_not_checked_and_keeps_nobody_from_going_back),
         cmocka_unit_test(what_may_conflict_goes_first),
         cmocka_unit_test(a_conflict_after_another_sink_has_committed_ends_the_job),
         cmocka_unit_test(a_conflict_when_a_commit_of_unknown_end_is_repeated_ends_the_job),
