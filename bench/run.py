@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -149,7 +150,7 @@ def datagen_append() -> Figure:
                 "CREATE TABLE orders (order_id INT, amount INT, client_id INT) WITH ('bucket' = '-1');\n"
                 "SET 'execution.checkpointing.interval' = '10 s';\nINSERT INTO orders SELECT * FROM g;\n"
             )
-            seconds.append(world.cpu_of(lambda w=world, s=statements: w.sql(s)))
+            seconds.append(world.cpu_of(partial(world.sql, statements)))
     file = Path(tempfile.mkstemp(prefix="leat-bench-")[1])
     loop = bare("bare-datagen-append", rows, str(rows), str(file))
     file.unlink()
@@ -198,7 +199,7 @@ def lab_batch() -> Figure:
         for _ in range(RUNS):
             world.sql("DROP TABLE IF EXISTS country_sales;\n" + SALES.format(producer="none", more=""))
             statements = "SET 'execution.runtime-mode' = 'batch';\n" + JOIN
-            seconds.append(world.cpu_of(lambda s=statements: world.sql(s)))
+            seconds.append(world.cpu_of(partial(world.sql, statements)))
             if counted(world) != rows:
                 raise LabError(f"country_sales counts {counted(world)} orders of {rows}")
         loop = bare_lab(world, rows)
@@ -214,7 +215,7 @@ def lab_stream() -> Figure:
             more = ", 'full-compaction.delta-commits' = '2'"
             world.sql("DROP TABLE IF EXISTS country_sales;\n" + SALES.format(producer="full-compaction", more=more))
             statements = "SET 'execution.checkpointing.interval' = '1 s';\nSET 'pipeline.name' = 'lab';\n" + JOIN
-            seconds.append(world.cpu_of(lambda s=statements: stream_once(world, s, rows)))
+            seconds.append(world.cpu_of(partial(stream_once, world, statements, rows)))
             world.cluster.cancel(world.cluster.job("lab")["jid"])
         loop = bare_lab(world, rows)
     return Figure("lab_stream", rows / statistics.median(seconds), RATE_UNIT, loop)
@@ -223,6 +224,47 @@ def lab_stream() -> Figure:
 def stream_once(world: World, statements: str, rows: int) -> None:
     world.sql(statements, "--detach")
     wait_until("all orders are counted", 300, lambda: counted(world) == rows, pause=0.3)
+
+
+CLIENTS = 1_000_000
+
+
+def make_clients(world: World) -> None:
+    world.sql(
+        "CREATE TEMPORARY TABLE g (client_id INT) WITH ('connector' = 'datagen', "
+        f"'number-of-rows' = '{CLIENTS}', 'rows-per-second' = '{ALL_SPEED}', 'fields.client_id.kind' = 'sequence', "
+        f"'fields.client_id.start' = '1', 'fields.client_id.end' = '{CLIENTS}');\n"
+        "CREATE TABLE clients (client_id INT PRIMARY KEY NOT ENFORCED, country STRING, zip STRING) "
+        "WITH ('bucket' = '4');\n"
+        "INSERT INTO clients SELECT client_id, CONCAT('Country ', CAST(client_id % 200 AS STRING)), "
+        "CAST(99999 + client_id AS STRING) FROM g;\n"
+    )
+
+
+def lookup(name: str, cache: str) -> Figure:
+    rows = rows_of(50)
+    statements = (
+        "CREATE TEMPORARY TABLE o (order_id INT, amount INT, client_id INT, proc_time AS PROCTIME()) "
+        f"WITH ('connector' = 'datagen', 'rows-per-second' = '{ALL_SPEED}', 'number-of-rows' = '{rows}', "
+        + ORDERS.replace("'fields.client_id.max' = '10'", f"'fields.client_id.max' = '{CLIENTS}'")
+        + ");\nCREATE TEMPORARY TABLE b (order_id INT, amount INT, country STRING, zip STRING) "
+        "WITH ('connector' = 'blackhole');\n"
+        "INSERT INTO b SELECT o.order_id, o.amount, c.country, c.zip FROM o JOIN clients "
+        f"/*+ OPTIONS('lookup.cache' = '{cache}') */ FOR SYSTEM_TIME AS OF o.proc_time AS c "
+        "ON o.client_id = c.client_id;\n"
+    )
+    with fresh() as world:
+        make_clients(world)
+        seconds = [world.cpu_of(lambda: world.sql(statements)) for _ in range(RUNS)]
+    return Figure(name, rows / statistics.median(seconds), RATE_UNIT, bare("bare-lookup", rows, str(rows)))
+
+
+def lookup_copy() -> Figure:
+    return lookup("lookup_copy", "full")
+
+
+def lookup_files() -> Figure:
+    return lookup("lookup_files", "auto")
 
 
 def exchange() -> Figure:
@@ -330,6 +372,8 @@ FIGURES = [
     datagen_append,
     lab_batch,
     lab_stream,
+    lookup_copy,
+    lookup_files,
     exchange,
     start_s,
     idle_mb,
@@ -350,6 +394,8 @@ PEER = {
     "datagen_append": ("1.57 M", "≥ 8 M"),
     "lab_batch": ("0.148 M", "≥ 8 M"),
     "lab_stream": ("0.092 M", "≥ 3 M"),
+    "lookup_copy": ("", ""),
+    "lookup_files": ("", ""),
     "exchange": ("", "≥ 25 M"),
     "start_s": ("11.8", "≤ 0.3"),
     "idle_mb": ("930", "≤ 40"),

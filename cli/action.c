@@ -104,7 +104,8 @@ static int parse(action_arguments *given, int argc, char **argv)
             given->name = given->name_room;
         }
     }
-    return given->name ? -1 : wrong("%s", "say which action");
+    if (!given->name) return wrong("%s", "say which action");
+    return strcmp(given->name, "mysql_sync_table") == 0 ? -1 : wrong("there is no action '%s'", given->name);
 }
 
 static leat_code submit(action_arguments *given, leat_client *client, leat_attached *attached, leat_error *error)

@@ -160,6 +160,10 @@ LEAT_CHECKED leat_code leat_batch_builder_finish(leat_batch_builder *builder, le
 LEAT_CHECKED leat_code leat_batch_builder_append_rows(leat_batch_builder *builder, const leat_batch *batch,
                                                       const uint16_t *rows, int32_t count, leat_error *error);
 
+/* As above, row rows[i] of batches[i]: batches of any size, of the same layouts, without kinds. */
+LEAT_CHECKED leat_code leat_batch_builder_append_far(leat_batch_builder *builder, const leat_batch *const *batches,
+                                                     const int32_t *rows, int32_t count, leat_error *error);
+
 /* Row by row: begin a row, set each column once, in any order; unset columns are NULL. */
 LEAT_CHECKED leat_code leat_batch_builder_begin_row(leat_batch_builder *builder, leat_row_kind kind, leat_error *error);
 void leat_batch_builder_set_fixed(leat_batch_builder *builder, int32_t column, const void *value);

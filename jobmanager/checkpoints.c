@@ -21,6 +21,8 @@ struct leat_jm_pending {
     uint64_t state_bytes;
 };
 
+static const int64_t commit_again_ms = 1000; /* after a commit that failed while the job waits to restart */
+
 static void carry_out(leat_jm_job *job, const leat_coordinator_effects *effects);
 
 /* --- statistics --- */
@@ -491,7 +493,7 @@ static void on_commit_failed(leat_jm_job *job, Leat__Pb__CheckpointMetadata *met
     /* It was the commit before the next attempt: that comes later. */
     if (job->state == LEAT_JOB_RESTARTING && job->slots_count == 0) {
         leat_log(LEAT_LOG_WARN, "committer", "%s", error->text);
-        job->restart_at_ms = leat_jm_now_ms(job->jobmanager) + leat_jm_restart_delay_ms(job);
+        job->restart_at_ms = leat_jm_now_ms(job->jobmanager) + commit_again_ms;
     }
     if (job->has_checkpoints && result->code != LEAT_CONFLICT) {
         leat_metadata_free(job->uncertain);

@@ -5,6 +5,7 @@
 
 #include "common/log.h"
 #include "common/memory.h"
+#include "flow/secrets.h"
 #include "jobmanager/internal.h"
 
 /* --- submission --- */
@@ -37,8 +38,10 @@ static leat_code read_config(leat_jm_job *job, leat_error *error)
         leat_free(value);
         if (code != LEAT_OK) return code;
     }
+    LEAT_TRY(leat_secrets_unpack(job->graph, &job->config, error));
     bool is_periodic = leat_config_duration_ms(&job->config, LEAT_OPTION_CHECKPOINT_INTERVAL) > 0;
     job->has_checkpoints = !job->graph->is_batch && is_periodic;
+    LEAT_TRY(leat_restart_init(&job->restart, &job->config, job->has_checkpoints, error));
     const char *dir = leat_config_string(&job->config, LEAT_OPTION_CHECKPOINT_DIR);
     job->checkpoint_dir = !job->has_checkpoints ? leat_strdup("")
                           : dir[0]              ? leat_format("%s/%s", dir, job->id_text)
@@ -355,24 +358,6 @@ static void send_cancel(leat_jm_job *job)
     leat_jm_send_job(job, &envelope);
 }
 
-static bool may_restart(const leat_jm_job *job)
-{
-    if (job->is_doomed) return false;
-    const char *strategy = leat_config_string(&job->config, LEAT_OPTION_RESTART_STRATEGY);
-    if (!strategy[0]) return job->has_checkpoints;
-    if (strcasecmp(strategy, "none") == 0 || strcasecmp(strategy, "off") == 0 || strcasecmp(strategy, "disable") == 0) {
-        return false;
-    }
-    int64_t attempts = leat_config_int(&job->config, LEAT_OPTION_RESTART_FIXED_ATTEMPTS);
-    return attempts < 0 || job->restarts < attempts;
-}
-
-int64_t leat_jm_restart_delay_ms(const leat_jm_job *job)
-{
-    const char *strategy = leat_config_string(&job->config, LEAT_OPTION_RESTART_STRATEGY);
-    return strategy[0] ? leat_config_duration_ms(&job->config, LEAT_OPTION_RESTART_FIXED_DELAY) : 1000;
-}
-
 /* Which errors no restart can mend: the same input would meet them again. */
 static bool is_permanent(leat_code code)
 {
@@ -388,7 +373,10 @@ void leat_jm_fail(leat_jm_job *job, const char *task, const leat_error *error)
         leat_log(LEAT_LOG_WARN, "jobmanager", "job %s (%s), attempt %u, failed: %s: %s", job->id_text, job->graph->name,
                  job->attempt, task, error->text);
         remember(job, task, error);
-        bool restarts = may_restart(job) && !(is_permanent(error->code) && job->attempt <= 1);
+        bool restarts = !job->is_doomed &&
+                        leat_restart_on_failure(&job->restart, leat_env_mono_us(job->jobmanager->env) / 1000,
+                                                leat_env_random(job->jobmanager->env), &job->restart_delay_ms) &&
+                        !(is_permanent(error->code) && job->attempt <= 1);
         if (restarts) job->restarts++;
         leat_jm_checkpoints_stop(job);
         leat_jm_enumerators_stop(job);
@@ -423,9 +411,7 @@ void leat_jm_check_ended(leat_jm_job *job)
     }
     leat_jm_release_slots(job);
     switch (job->state) {
-    case LEAT_JOB_RESTARTING:
-        job->restart_at_ms = leat_jm_now_ms(job->jobmanager) + leat_jm_restart_delay_ms(job);
-        break;
+    case LEAT_JOB_RESTARTING: job->restart_at_ms = leat_jm_now_ms(job->jobmanager) + job->restart_delay_ms; break;
     case LEAT_JOB_FAILING: leat_jm_set_state(job, LEAT_JOB_FAILED); break;
     case LEAT_JOB_CANCELLING: leat_jm_set_state(job, LEAT_JOB_CANCELED); break;
     default: leat_jm_set_state(job, is_success ? LEAT_JOB_FINISHED : LEAT_JOB_FAILED); break;

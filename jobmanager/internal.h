@@ -33,7 +33,6 @@ void leat_jm_check_ended(leat_jm_job *job);
 void leat_jm_tick_job(leat_jm_job *job, int64_t now_ms, int64_t *next_ms);
 leat_jm_task *leat_jm_find_task(leat_jm_job *job, uint32_t vertex, uint32_t subtask);
 void leat_jm_job_free(leat_jm_job *job);
-int64_t leat_jm_restart_delay_ms(const leat_jm_job *job);
 
 /* --- checkpoints.c --- */
 LEAT_CHECKED leat_code leat_jm_checkpoints_start(leat_jm_job *job, leat_error *error);

@@ -15,6 +15,7 @@
 #include "common/metrics.h"
 #include "flow/coordinator.h"
 #include "flow/registry.h"
+#include "flow/restart.h"
 #include "proto/checkpoint.pb-c.h"
 #include "proto/control.pb-c.h"
 #include "proto/graph.pb-c.h"
@@ -145,8 +146,10 @@ struct leat_jm_job {
     leat_jm_exception exceptions[LEAT_JM_EXCEPTIONS_MAX]; /* newest last */
     int32_t exceptions_count;
     int32_t restarts;
-    bool is_doomed;        /* no attempt may follow: it could only write rows twice */
-    int64_t restart_at_ms; /* of RESTARTING, once all tasks have ended; INT64_MAX before */
+    bool is_doomed; /* no attempt may follow: it could only write rows twice */
+    leat_restart restart;
+    int64_t restart_delay_ms; /* of the restart that is under way */
+    int64_t restart_at_ms;    /* of RESTARTING, once all tasks have ended; INT64_MAX before */
     bool has_checkpoints;
     char *checkpoint_dir; /* "<dir>/<job-id>" */
     leat_coordinator coordinator;

@@ -122,9 +122,9 @@ static leat_code compile_condition(leat_lookup_join *self, leat_error *error)
 
 static void set_timer(leat_lookup_join *self)
 {
-    int64_t at = leat_env_mono_us(self->operator.context->env) + REFRESH_US;
-    int64_t deadline = leat_lookup_deadline_us(self);
-    leat_context_set_timer(self->operator.context, deadline < at ? deadline : at);
+    int64_t deadline =
+        leat_lookup_deadline_us(self); /* not counted from now: a steady stream would put it off for ever */
+    leat_context_set_timer(self->operator.context, deadline < self->refresh_us ? deadline : self->refresh_us);
 }
 
 static leat_code join_open(leat_operator *operator, const leat_restored * restored, leat_error *error)
@@ -141,7 +141,8 @@ static leat_code join_open(leat_operator *operator, const leat_restored * restor
     LEAT_TRY(self->lookup->vtable->open(self->lookup, error));
     if (self->lookup->topic) leat_context_follow(operator->context, self->lookup->topic);
     if (restored) LEAT_TRY(leat_lookup_held_read(self, restored, error));
-    leat_context_set_timer(operator->context, leat_env_mono_us(operator->context->env) + (restored ? 0 : REFRESH_US));
+    self->refresh_us = leat_env_mono_us(operator->context->env) + (restored ? 0 : REFRESH_US);
+    leat_context_set_timer(operator->context, self->refresh_us);
     return LEAT_OK;
 }
 
@@ -265,6 +266,7 @@ static leat_code join_resume(leat_operator *operator, leat_progress * progress, 
 static leat_code refresh(leat_lookup_join *self, leat_progress *progress, leat_error *error)
 {
     bool changed = false;
+    self->refresh_us = leat_env_mono_us(self->operator.context->env) + REFRESH_US;
     LEAT_TRY(self->lookup->vtable->refresh(self->lookup, &changed, error));
     LEAT_TRY(leat_lookup_pump(self, changed, error));
     leat_context_set_gauge(self->operator.context, "lookup.waitingRows", (int64_t)self->held_count);

@@ -57,7 +57,7 @@ static leat_code add_index(leat_commit *self, leat_paimon_entry_kind kind, const
     return LEAT_OK;
 }
 
-/* Deletes come first: an upgrade is DELETE, then ADD, of one name. */
+/* Deletes come first: in committables of older versions an upgrade is DELETE, then ADD, of one name. */
 static leat_code collect(leat_commit *self, leat_commit_changes *append, leat_commit_changes *compact,
                          leat_error *error)
 {

@@ -400,6 +400,8 @@ static leat_code plan_job(sync *self, const leat_paimon_table *target, const lea
                           const leat_config *options, leat_bytes *graph, leat_error *error)
 {
     leat_plan_context context = {.arena = self->arena, .env = self->env, .session = config, .parallelism = 1};
+    leat_secrets secrets = {0};
+    context.secrets = &secrets;
     context.parallelism = (int32_t)leat_config_int(config, LEAT_OPTION_PARALLELISM);
     if (context.parallelism < 1) context.parallelism = 1;
     leat_table table = {
@@ -419,7 +421,9 @@ static leat_code plan_job(sync *self, const leat_paimon_table *target, const lea
     source.source.type = leat_mysql_cdc_factory.type;
     source.source.name = source.source.description = "Source: MySQL Source";
     source.is_bounded = self->cdc.startup == LEAT_CDC_SNAPSHOT;
-    leat_cdc_config_write(&self->cdc, &source.source.config);
+    leat_cdc_config cdc = self->cdc;
+    LEAT_TRY(leat_secrets_add(&secrets, self->arena, cdc.address.password, &cdc.address.password, error));
+    leat_cdc_config_write(&cdc, &source.source.config);
     leat_sink_request request = {.changes = LEAT_CHANGES_ALL};
     leat_sink_plan sink = {0};
     leat_code code = leat_bytes_check(&source.source.config, error);

@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+import pytest
 from lab import tables
 from lab.cluster import Cluster, wait_until
 
@@ -30,11 +31,13 @@ def test_a_source_reads_what_another_job_commits(cluster: Cluster, tmp_path: Pat
     assert copied == list(range(1, len(copied) + 1))
 
 
-def test_a_lookup_sees_what_another_job_commits(cluster: Cluster, tmp_path: Path) -> None:
+@pytest.mark.parametrize("cache", ["auto", "full"])  # from files, from a copy
+def test_a_lookup_sees_what_another_job_commits(cluster: Cluster, tmp_path: Path, cache: str) -> None:
     house = tmp_path / "house"
     start(
         cluster,
-        f"CREATE TABLE names (id INT, name STRING, PRIMARY KEY (id) NOT ENFORCED) WITH ('bucket' = '1', {PATIENT});"
+        f"CREATE TABLE names (id INT, name STRING, PRIMARY KEY (id) NOT ENFORCED) WITH ('bucket' = '1', {PATIENT},"
+        f" 'lookup.cache' = '{cache}');"
         "CREATE TABLE named (id INT, name STRING);" + ORDERS + "INSERT INTO named"
         " SELECT /*+ LOOKUP('table' = 'n', 'retry-predicate' = 'lookup_miss', 'retry-strategy' = 'fixed_delay',"
         " 'fixed-delay' = '1 h', 'max-attempts' = '100') */ o.id, n.name"
@@ -47,7 +50,8 @@ def test_a_lookup_sees_what_another_job_commits(cluster: Cluster, tmp_path: Path
     added = "INSERT INTO names VALUES (1, 'one'), (2, 'two'), (3, 'three');"
     cluster.leat("run", "-D", "execution.runtime-mode=batch", "-e", CATALOG + added)
     since = time.monotonic()
-    wait_until("the rows come", 20, lambda: tables.snapshot_id(house, "default.named") > 0)
+    wait_until("a row comes", 20, lambda: tables.snapshot_id(house, "default.named") > 0)
+    wait_until("all come", 20, lambda: len(tables.read(house, "default.named")) == 3)
     assert time.monotonic() - since < 10
     rows = sorted((row["id"], row["name"]) for row in tables.read(house, "default.named"))
     assert rows == [(1, "one"), (2, "two"), (3, "three")]

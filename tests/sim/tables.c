@@ -57,7 +57,8 @@ static void fill_options(const sim_table *table, leat_config *options)
     set(options, "fields.one.aggregate-function", "sum");
     set(options, "num-sorted-run.compaction-trigger", "3");
     set(options, "num-levels", "2");
-    set(options, "sort-spill-threshold", "2"); /* large compactions go in rounds */
+    set(options, "sort-spill-threshold", "2"); /* large compactions go in rounds, reads in passes */
+    set(options, "sort-spill-buffer-size", "1 kb");
     set(options, "write-buffer-size", "64 kb");
     if (table->kind == SIM_TABLE_AGGREGATION_DYNAMIC) set(options, "dynamic-bucket.target-row-num", "7");
     if (!table->has_changelog) return;

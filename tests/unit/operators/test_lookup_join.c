@@ -136,6 +136,24 @@ static void an_inner_join_drops_rows_without_a_match(void **state)
     harness_stop(&test);
 }
 
+static void a_steady_stream_does_not_put_off_the_refresh(void **state)
+{
+    (void)state;
+    leat_lookup_join_config config = base_config();
+    harness test = {0};
+    start(&test, &config, NULL);
+    int64_t first = test.timer_us;
+    for (int i = 0; i < 3; i++) {
+        test.now_us += 400000;
+        harness_process(&test, harness_batch(&stream, "+I a 1"));
+        assert_int_equal(test.timer_us, first);
+    }
+    test.now_us = first;
+    harness_fire(&test);
+    assert_int_equal(test.timer_us, first + 1000000);
+    harness_stop(&test);
+}
+
 static void a_left_join_fills_with_nulls(void **state)
 {
     (void)state;
@@ -371,6 +389,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_inner_join_drops_rows_without_a_match),
+        cmocka_unit_test(a_steady_stream_does_not_put_off_the_refresh),
         cmocka_unit_test(a_left_join_fills_with_nulls),
         cmocka_unit_test(a_condition_of_a_left_join_makes_rows_without_match),
         cmocka_unit_test(a_miss_is_asked_again_until_it_is_there),
