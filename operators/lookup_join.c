@@ -139,6 +139,7 @@ static leat_code join_open(leat_operator *operator, const leat_restored * restor
                              &self->lookup, error));
     self->lookup->context = operator->context;
     LEAT_TRY(self->lookup->vtable->open(self->lookup, error));
+    if (self->lookup->topic) leat_context_follow(operator->context, self->lookup->topic);
     if (restored) LEAT_TRY(leat_lookup_held_read(self, restored, error));
     self->refresh_us = leat_env_mono_us(operator->context->env) + (restored ? 0 : REFRESH_US);
     leat_context_set_timer(operator->context, self->refresh_us);
@@ -283,6 +284,13 @@ static leat_code join_on_wake(leat_operator *operator, leat_progress * progress,
     return refresh((leat_lookup_join *)operator, progress, error);
 }
 
+static leat_code join_on_news(leat_operator *operator, leat_progress * progress, leat_error *error)
+{
+    leat_lookup_join *self = (leat_lookup_join *)operator;
+    self->lookup->vtable->on_news(self->lookup);
+    return refresh(self, progress, error);
+}
+
 static bool join_has_room(const leat_operator *operator)
 {
     const leat_lookup_join *self = (const leat_lookup_join *)operator;
@@ -322,6 +330,7 @@ static const leat_operator_vtable join_vtable = {.type = "lookup-join",
                                                  .resume = join_resume,
                                                  .on_timer = join_on_timer,
                                                  .on_wake = join_on_wake,
+                                                 .on_news = join_on_news,
                                                  .has_room = join_has_room,
                                                  .is_waiting = join_is_waiting,
                                                  .snapshot = join_snapshot,

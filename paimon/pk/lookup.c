@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "common/memory.h"
+#include "paimon/path.h"
 #include "paimon/pk.h"
 #include "paimon/pk/buffer.h"
 #include "paimon/pk/lookup_config.h"
@@ -20,6 +21,7 @@ typedef struct pk_lookup {
     leat_pk_buffer copy;
     size_t heap_bytes_clean; /* after the last rebuild */
     bool is_ready;
+    bool has_news; /* more was committed than the last load may have seen */
     leat_pk_changes changes;
     size_t applied; /* batches of `changes` that were */
     bool is_applying;
@@ -122,10 +124,18 @@ static leat_code lookup_refresh(leat_lookup *lookup, bool *changed, leat_error *
     }
     if (self->is_applying) {
         *changed = true;
-        return apply_some(self, error);
+        LEAT_TRY(apply_some(self, error));
+        if (!self->is_applying && self->has_news) leat_context_wake(lookup->context);
+        return LEAT_OK;
     }
-    if (!self->changes.is_running && now_us >= self->next_load_us) return leat_pk_changes_start(&self->changes, error);
-    return LEAT_OK;
+    if (self->changes.is_running || (now_us < self->next_load_us && !self->has_news)) return LEAT_OK;
+    self->has_news = false;
+    return leat_pk_changes_start(&self->changes, error);
+}
+
+static void lookup_on_news(leat_lookup *lookup)
+{
+    ((pk_lookup *)lookup)->has_news = true;
 }
 
 /* --- answering --- */
@@ -215,8 +225,11 @@ static void lookup_close(leat_lookup *lookup)
     leat_free(self);
 }
 
-static const leat_lookup_vtable lookup_vtable = {
-    .open = lookup_open, .get_many = lookup_get_many, .refresh = lookup_refresh, .close = lookup_close};
+static const leat_lookup_vtable lookup_vtable = {.open = lookup_open,
+                                                 .get_many = lookup_get_many,
+                                                 .refresh = lookup_refresh,
+                                                 .close = lookup_close,
+                                                 .on_news = lookup_on_news};
 
 static leat_code take_arrays(pk_lookup *self, leat_error *error)
 {
@@ -246,12 +259,13 @@ static leat_code lookup_create(leat_operator_context *context, const uint8_t *co
 {
     pk_lookup *self = leat_calloc(1, sizeof *self);
     if (!self) return leat_fail_no_memory(error);
-    self->lookup = (leat_lookup){&lookup_vtable, context};
+    self->lookup = (leat_lookup){.vtable = &lookup_vtable, .context = context};
     leat_code code = read_config(self, config, config_size, error);
     if (code != LEAT_OK) {
         lookup_close(&self->lookup);
         return code;
     }
+    self->lookup.topic = leat_paimon_topic(self->config.table.path);
     *out = &self->lookup;
     return LEAT_OK;
 }

@@ -8,6 +8,7 @@
  * read of a file stays right for ever; a new snapshot only adds files and takes some away (lookup_plan.h). */
 #include "common/memory.h"
 #include "paimon/binary_row.h"
+#include "paimon/path.h"
 #include "paimon/pk.h"
 #include "paimon/pk/lookup_probe.h"
 #include "paimon/schema.h"
@@ -23,6 +24,7 @@ typedef struct file_lookup {
     leat_pk_lookup_plan plan;
     leat_pk_probe probe;
     bool is_planned;
+    bool has_news;       /* more was committed than the last plan may have seen */
     bool checks_missing; /* the plan being read will tell whether missing files should be there */
     int64_t next_plan_us;
     int64_t cache_bytes;
@@ -57,10 +59,11 @@ static leat_code take_plan(file_lookup *self, int64_t now_us, bool *changed, lea
 
 static leat_code start_plan(file_lookup *self, int64_t now_us, leat_error *error)
 {
-    bool is_due = now_us >= self->next_plan_us || self->blocks.missing_count > 0;
+    bool is_due = now_us >= self->next_plan_us || self->has_news || self->blocks.missing_count > 0;
     if (self->plan.is_running || !is_due) return LEAT_OK;
     self->checks_missing = self->blocks.missing_count > 0;
     leat_code code = leat_pk_lookup_plan_start(&self->plan, error);
+    if (code == LEAT_OK) self->has_news = false;
     if (code != LEAT_LIMIT) return code;
     self->next_plan_us = now_us + self->config.interval_ms * 1000; /* the queue of jobs is full */
     return LEAT_OK;
@@ -83,6 +86,11 @@ static leat_code lookup_refresh(leat_lookup *lookup, bool *changed, leat_error *
     leat_context_set_gauge(context, "lookup.filesOpened", self->blocks.files_opened);
     leat_context_set_gauge(context, "lookup.cacheBytes", self->blocks.bytes);
     return LEAT_OK;
+}
+
+static void lookup_on_news(leat_lookup *lookup)
+{
+    ((file_lookup *)lookup)->has_news = true;
 }
 
 /* --- answering --- */
@@ -129,8 +137,11 @@ static void lookup_close(leat_lookup *lookup)
     leat_free(self);
 }
 
-static const leat_lookup_vtable file_lookup_vtable = {
-    .open = lookup_open, .get_many = lookup_get_many, .refresh = lookup_refresh, .close = lookup_close};
+static const leat_lookup_vtable file_lookup_vtable = {.open = lookup_open,
+                                                      .get_many = lookup_get_many,
+                                                      .refresh = lookup_refresh,
+                                                      .close = lookup_close,
+                                                      .on_news = lookup_on_news};
 
 static void on_delete(void *context, leat_pk_lookup_file *file)
 {
@@ -162,12 +173,13 @@ static leat_code lookup_create(leat_operator_context *context, const uint8_t *co
 {
     file_lookup *self = leat_calloc(1, sizeof *self);
     if (!self) return leat_fail_no_memory(error);
-    self->lookup = (leat_lookup){&file_lookup_vtable, context};
+    self->lookup = (leat_lookup){.vtable = &file_lookup_vtable, .context = context};
     leat_code code = read_config(self, config, config_size, error);
     if (code != LEAT_OK) {
         lookup_close(&self->lookup);
         return code;
     }
+    self->lookup.topic = leat_paimon_topic(self->config.table.path);
     *out = &self->lookup;
     return LEAT_OK;
 }

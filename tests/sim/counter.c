@@ -42,6 +42,7 @@ static leat_code read_count(void *self, leat_reader *reader, void *record, leat_
 static leat_code counter_open(leat_operator *operator, const leat_restored * restored, leat_error *error)
 {
     counter *self = (counter *)operator;
+    leat_context_follow(operator->context, SIM_COUNTING_TOPIC);
     const leat_operator_context *context = operator->context;
     const leat_state_records records = {sizeof(int64_t), self, clear_count, write_count, read_count};
     LEAT_TRY(leat_state_hashmap_new(&records, &self->state, error));
@@ -111,6 +112,14 @@ static leat_code counter_snapshot(leat_operator *operator, leat_operator_snapsho
     return self->state->vtable->cut(self->state, &snapshot->state, error);
 }
 
+static leat_code counter_on_news(leat_operator *operator, leat_progress * progress, leat_error *error)
+{
+    (void)progress;
+    (void)error;
+    ((sim_process *)operator->context->env)->world->counts.news++;
+    return LEAT_OK;
+}
+
 static void counter_close(leat_operator *operator)
 {
     counter *self = (counter *)operator;
@@ -125,6 +134,7 @@ static const leat_operator_vtable counter_vtable = {.type = "sim-count",
                                                     .process_batch = counter_process,
                                                     .snapshot = counter_snapshot,
                                                     .snapshot_resume = counter_resume_snapshot,
+                                                    .on_news = counter_on_news,
                                                     .close = counter_close};
 
 static leat_code counter_create(leat_operator_context *context, const uint8_t *config, size_t config_size,

@@ -213,7 +213,7 @@ static void committer_close(leat_committer *self)
     leat_free(self);
 }
 
-static const leat_committer_vtable committer_vtable = {committer_commit, committer_close};
+static const leat_committer_vtable committer_vtable = {.commit = committer_commit, .close = committer_close};
 
 /* Idempotent by the checkpoint's number, and by path: what an earlier commit has is left out. */
 static leat_code committer_commit(leat_committer *base, int64_t checkpoint_id, const leat_committable *committables,
@@ -257,7 +257,7 @@ static leat_code committer_create(leat_env *env, const leat_config *config, cons
     (void)config_size;
     committer *self = leat_alloc(sizeof *self);
     if (!self) return leat_fail_no_memory(error);
-    *self = (committer){{&committer_vtable}, env};
+    *self = (committer){.committer = {&committer_vtable, SIM_COUNTING_TOPIC}, .env = env};
     *out = &self->committer;
     return LEAT_OK;
 }

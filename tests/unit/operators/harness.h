@@ -20,6 +20,7 @@ typedef struct harness {
     int64_t now_us, timer_us;
     int64_t rows;
     bool is_window_full, has_ended;
+    const char *topic; /* that the operator follows */
 } harness;
 
 static inline int64_t harness_now_ms(leat_env *env)
@@ -85,12 +86,18 @@ static inline void harness_set_gauge(leat_operator_context *context, const char 
     (void)value;
 }
 
+static inline void harness_follow(leat_operator_context *context, const char *topic)
+{
+    ((harness *)context)->topic = topic;
+}
+
 static const leat_env_vtable harness_env = {.now_ms = harness_now_ms, .mono_us = harness_mono_us};
 static const leat_operator_host harness_host = {.emit = harness_emit,
                                                 .wake = harness_wake,
                                                 .set_timer = harness_set_timer,
                                                 .collect = harness_collect,
-                                                .set_gauge = harness_set_gauge};
+                                                .set_gauge = harness_set_gauge,
+                                                .follow = harness_follow};
 
 static inline void harness_start(harness *self, const leat_operator_factory *factory, leat_bytes *config,
                                  const leat_schema *output, const leat_restored *restored)
