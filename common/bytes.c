@@ -80,6 +80,12 @@ static void terminate(leat_bytes *bytes)
     if (reserve(bytes, 1)) bytes->data[bytes->size] = 0;
 }
 
+void leat_bytes_put_text(leat_bytes *bytes, const char *text)
+{
+    leat_bytes_put_u8(bytes, text != NULL);
+    if (text) leat_bytes_put_block(bytes, text, strlen(text));
+}
+
 void leat_bytes_text(leat_bytes *bytes, const char *text)
 {
     leat_bytes_put(bytes, text, strlen(text));
@@ -162,6 +168,18 @@ const uint8_t *leat_reader_block(leat_reader *reader, size_t *size)
     const uint8_t *taken = leat_reader_take(reader, *size);
     if (!taken) *size = 0;
     return taken;
+}
+
+leat_code leat_reader_text(leat_reader *reader, leat_arena *arena, const char **out, leat_error *error)
+{
+    *out = NULL;
+    size_t size;
+    bool is_there = leat_reader_u8(reader) != 0;
+    const uint8_t *text = is_there ? leat_reader_block(reader, &size) : NULL;
+    if (reader->failed) return leat_reader_check(reader, false, "text", error);
+    if (!is_there) return LEAT_OK;
+    *out = leat_arena_strndup(arena, (const char *)text, size);
+    return *out ? LEAT_OK : leat_fail_no_memory(error);
 }
 
 leat_code leat_reader_check(const leat_reader *reader, bool whole, const char *what, leat_error *error)

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/arena.h"
 #include "common/error.h"
 
 typedef struct leat_bytes {
@@ -28,6 +29,8 @@ void leat_bytes_put_u64(leat_bytes *bytes, uint64_t value);
 void leat_bytes_put_i64(leat_bytes *bytes, int64_t value);
 /* Length (u32), then the bytes. */
 void leat_bytes_put_block(leat_bytes *bytes, const void *data, size_t size);
+/* Text or NULL, as leat_reader_text takes it: whether it is there (u8), then a block. */
+void leat_bytes_put_text(leat_bytes *bytes, const char *text);
 /* Text without its NUL; a NUL is kept behind the end, so that data is a C string. */
 void leat_bytes_text(leat_bytes *bytes, const char *text);
 void leat_bytes_format(leat_bytes *bytes, const char *format, ...) LEAT_PRINTF(2, 3);
@@ -50,5 +53,7 @@ uint64_t leat_reader_u64(leat_reader *reader);
 int64_t leat_reader_i64(leat_reader *reader);
 /* What leat_bytes_put_block wrote: borrowed bytes, size in *size; NULL and 0 when failed. */
 const uint8_t *leat_reader_block(leat_reader *reader, size_t *size);
+/* What leat_bytes_put_text wrote, copied into the arena; NULL where that was. */
+LEAT_CHECKED leat_code leat_reader_text(leat_reader *reader, leat_arena *arena, const char **out, leat_error *error);
 /* LEAT_CORRUPT with `what` and the offset if the reader failed, or (when `whole`) if bytes are left. */
 LEAT_CHECKED leat_code leat_reader_check(const leat_reader *reader, bool whole, const char *what, leat_error *error);

@@ -14,7 +14,7 @@ void leat_calc_config_write(const leat_calc_config *config, leat_bytes *out)
 {
     leat_schema_write(&config->input, out);
     leat_bytes_put_u8(out, config->keeps_columns);
-    leat_config_put_text(out, config->time_zone);
+    leat_bytes_put_text(out, config->time_zone);
     leat_bytes_put_u8(out, config->condition != NULL);
     if (config->condition) leat_expr_write(config->condition, out);
     leat_bytes_put_u32(out, config->keeps_columns ? 0 : (uint32_t)config->exprs_count);
@@ -29,7 +29,7 @@ static leat_code read_config(calc *self, const uint8_t *data, size_t size, leat_
     leat_reader_init(&reader, data, size);
     LEAT_TRY(leat_schema_read(&reader, &self->arena, &config->input, error));
     config->keeps_columns = leat_reader_u8(&reader) != 0;
-    LEAT_TRY(leat_config_take_text(&reader, &self->arena, &config->time_zone, error));
+    LEAT_TRY(leat_reader_text(&reader, &self->arena, &config->time_zone, error));
     if (leat_reader_u8(&reader)) LEAT_TRY(leat_expr_read(&reader, &self->arena, &config->condition, error));
     uint32_t count = leat_reader_u32(&reader);
     LEAT_TRY(leat_config_take_exprs(&reader, &self->arena, count, &config->exprs, error));

@@ -1,31 +1,12 @@
 #include "operators/config.h"
 
-#include <string.h>
-
 #include "common/memory.h"
-
-void leat_config_put_text(leat_bytes *out, const char *text)
-{
-    leat_bytes_put_u8(out, text != NULL);
-    if (text) leat_bytes_put_block(out, text, strlen(text));
-}
 
 void leat_config_put_columns(leat_bytes *out, const int32_t *columns, int32_t count)
 {
     leat_bytes_put_u32(out, (uint32_t)count);
     for (int32_t i = 0; i < count; i++)
         leat_bytes_put_u32(out, (uint32_t)columns[i]);
-}
-
-leat_code leat_config_take_text(leat_reader *reader, leat_arena *arena, const char **out, leat_error *error)
-{
-    *out = NULL;
-    if (leat_reader_u8(reader) == 0) return LEAT_OK;
-    size_t length;
-    const uint8_t *data = leat_reader_block(reader, &length);
-    if (reader->failed) return leat_fail(error, LEAT_CORRUPT, "a configuration ends early");
-    *out = leat_arena_strndup(arena, (const char *)data, length);
-    return *out ? LEAT_OK : leat_fail_no_memory(error);
 }
 
 leat_code leat_config_take_columns(leat_reader *reader, leat_arena *arena, int32_t columns_count, const int32_t **out,

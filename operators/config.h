@@ -6,11 +6,7 @@
 
 enum { LEAT_OPERATOR_CONFIG_BYTES_MAX = 16 << 20, LEAT_OPERATOR_COLUMNS_MAX = 4096 };
 
-/* NULL is kept. */
-void leat_config_put_text(leat_bytes *out, const char *text);
 void leat_config_put_columns(leat_bytes *out, const int32_t *columns, int32_t count);
-LEAT_CHECKED leat_code leat_config_take_text(leat_reader *reader, leat_arena *arena, const char **out,
-                                             leat_error *error);
 /* Each is checked to be in 0 … columns_count - 1. */
 LEAT_CHECKED leat_code leat_config_take_columns(leat_reader *reader, leat_arena *arena, int32_t columns_count,
                                                 const int32_t **out, int32_t *count, leat_error *error);

@@ -12,7 +12,7 @@ void leat_lookup_join_config_write(const leat_lookup_join_config *config, leat_b
 {
     leat_schema_write(&config->input, out);
     leat_schema_write(&config->table, out);
-    leat_config_put_text(out, config->lookup_type);
+    leat_bytes_put_text(out, config->lookup_type);
     leat_bytes_put_block(out, config->lookup_config, config->lookup_config_size);
     leat_config_put_columns(out, config->key_columns, config->keys_count);
     leat_config_put_columns(out, config->output, config->output_count);
@@ -22,7 +22,7 @@ void leat_lookup_join_config_write(const leat_lookup_join_config *config, leat_b
     leat_bytes_put_i64(out, config->timeout_ms);
     leat_bytes_put_i64(out, config->retry_delay_ms);
     leat_bytes_put_u32(out, (uint32_t)config->retry_attempts);
-    leat_config_put_text(out, config->time_zone);
+    leat_bytes_put_text(out, config->time_zone);
     leat_bytes_put_u8(out, config->condition != NULL);
     if (config->condition) leat_expr_write(config->condition, out);
 }
@@ -35,7 +35,7 @@ static leat_code read_config(leat_lookup_join *self, const uint8_t *data, size_t
     LEAT_TRY(leat_schema_read(&reader, &self->arena, &config->input, error));
     LEAT_TRY(leat_schema_read(&reader, &self->arena, &config->table, error));
     self->joined_count = config->input.fields_count + config->table.fields_count;
-    LEAT_TRY(leat_config_take_text(&reader, &self->arena, &config->lookup_type, error));
+    LEAT_TRY(leat_reader_text(&reader, &self->arena, &config->lookup_type, error));
     const uint8_t *lookup = leat_reader_block(&reader, &config->lookup_config_size);
     if (reader.failed || !config->lookup_type) return leat_fail(error, LEAT_CORRUPT, "lookup join configuration");
     config->lookup_config =
@@ -51,7 +51,7 @@ static leat_code read_config(leat_lookup_join *self, const uint8_t *data, size_t
     config->timeout_ms = leat_reader_i64(&reader);
     config->retry_delay_ms = leat_reader_i64(&reader);
     config->retry_attempts = (int32_t)leat_reader_u32(&reader);
-    LEAT_TRY(leat_config_take_text(&reader, &self->arena, &config->time_zone, error));
+    LEAT_TRY(leat_reader_text(&reader, &self->arena, &config->time_zone, error));
     if (leat_reader_u8(&reader)) LEAT_TRY(leat_expr_read(&reader, &self->arena, &config->condition, error));
     if (config->capacity <= 0) config->capacity = CAPACITY_DEFAULT;
     if (config->capacity > CAPACITY_MAX) config->capacity = CAPACITY_MAX;

@@ -14,7 +14,7 @@ void leat_not_null_config_write(const leat_not_null_config *config, leat_bytes *
     leat_bytes_put_u8(out, (uint8_t)config->action);
     leat_config_put_columns(out, config->columns, config->columns_count);
     for (int32_t i = 0; i < config->columns_count; i++)
-        leat_config_put_text(out, config->names[i]);
+        leat_bytes_put_text(out, config->names[i]);
 }
 
 static leat_code read_config(not_null *self, const uint8_t *data, size_t size, leat_error *error)
@@ -28,7 +28,7 @@ static leat_code read_config(not_null *self, const uint8_t *data, size_t size, l
     const char **names = leat_arena_take(&self->arena, (size_t)(config->columns_count + 1) * sizeof *names);
     if (!names) return leat_fail_no_memory(error);
     for (int32_t i = 0; i < config->columns_count; i++) {
-        LEAT_TRY(leat_config_take_text(&reader, &self->arena, &names[i], error));
+        LEAT_TRY(leat_reader_text(&reader, &self->arena, &names[i], error));
     }
     config->names = names;
     return leat_reader_check(&reader, true, "not-null configuration", error);

@@ -15,7 +15,7 @@ typedef struct values {
 void leat_values_config_write(const leat_values_config *config, leat_bytes *out)
 {
     leat_schema_write(&config->output, out);
-    leat_config_put_text(out, config->time_zone);
+    leat_bytes_put_text(out, config->time_zone);
     leat_bytes_put_u32(out, (uint32_t)config->rows_count);
     int32_t count = config->rows_count * config->output.fields_count;
     for (int32_t i = 0; i < count; i++)
@@ -28,7 +28,7 @@ static leat_code read_config(values *self, const uint8_t *data, size_t size, lea
     leat_reader reader;
     leat_reader_init(&reader, data, size);
     LEAT_TRY(leat_schema_read(&reader, &self->arena, &config->output, error));
-    LEAT_TRY(leat_config_take_text(&reader, &self->arena, &config->time_zone, error));
+    LEAT_TRY(leat_reader_text(&reader, &self->arena, &config->time_zone, error));
     uint32_t rows = leat_reader_u32(&reader);
     if (rows > VALUES_ROWS_MAX) return leat_fail(error, LEAT_LIMIT, "VALUES of more than %d rows", VALUES_ROWS_MAX);
     config->rows_count = (int32_t)rows;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "connectors/datagen/datagen.h"
+#include "connectors/generator.h"
 
 static const leat_connector_option known[] = {
     {"rows-per-second", LEAT_OPTION_INT, false, "Rows a second over all subtasks (10000); each makes at least one"},
@@ -176,7 +177,8 @@ static leat_code plan_source(const leat_plan_context *context, const leat_table 
 {
     LEAT_TRY(leat_connector_check_options("datagen", table->options, &table->schema, known, error));
     int32_t count = request->columns ? request->columns_count : table->schema.fields_count;
-    leat_datagen_config config = {.rows_per_second = 10000, .rows_count = -1};
+    leat_datagen_config config = {0};
+    leat_generator_pace pace;
     config.schema.fields_count = count;
     config.schema.fields = leat_arena_take(context->arena, (size_t)(count + 1) * sizeof *config.schema.fields);
     config.fields = leat_arena_take(context->arena, (size_t)(count + 1) * sizeof *config.fields);
@@ -185,12 +187,9 @@ static leat_code plan_source(const leat_plan_context *context, const leat_table 
         config.schema.fields[i] = table->schema.fields[request->columns ? request->columns[i] : i];
         LEAT_TRY(read_field(context, table, &config.schema.fields[i], &config.fields[i], error));
     }
-    const char *rate = leat_config_find(table->options, "rows-per-second");
-    const char *rows = leat_config_find(table->options, "number-of-rows");
-    if (rate) LEAT_TRY(leat_parse_int(rate, &config.rows_per_second, error));
-    if (rows) LEAT_TRY(leat_parse_int(rows, &config.rows_count, error));
-    if (config.rows_per_second < 1)
-        return leat_fail(error, LEAT_INVALID, "Invalid value for option 'rows-per-second'.");
+    LEAT_TRY(leat_generator_read_pace(table->options, &pace, error));
+    config.rows_per_second = pace.rows_per_second;
+    config.rows_count = pace.rows_count;
     /* A sequence ends the source even when its column is not wanted. */
     for (int32_t i = 0; i < table->schema.fields_count; i++) {
         leat_datagen_field field;
@@ -205,10 +204,7 @@ static leat_code plan_source(const leat_plan_context *context, const leat_table 
     leat_datagen_config_write(&config, &out->source.config);
     out->changes = LEAT_CHANGES_INSERT;
     out->is_bounded = config.rows_count >= 0;
-    const char *parallelism = leat_config_find(table->options, "scan.parallelism");
-    int64_t number = -1;
-    if (parallelism) LEAT_TRY(leat_parse_int(parallelism, &number, error));
-    out->parallelism = (int32_t)number;
+    out->parallelism = pace.parallelism;
     return leat_bytes_check(&out->source.config, error);
 }
 

@@ -3,6 +3,7 @@
 
 #include "connectors/faker/expression.h"
 #include "connectors/faker/faker.h"
+#include "connectors/generator.h"
 
 static const char *field_option(const leat_plan_context *context, const leat_table *table, const char *name,
                                 const char *what)
@@ -53,7 +54,7 @@ static leat_code plan_source(const leat_plan_context *context, const leat_table 
         LEAT_TRY(read_column(context, table, &table->schema.fields[i], &expression, &null_rate, error));
     }
     int32_t count = request->columns ? request->columns_count : table->schema.fields_count;
-    leat_faker_config config = {.rows_per_second = 10000, .rows_count = -1, .schema = {.fields_count = count}};
+    leat_faker_config config = {.schema = {.fields_count = count}};
     config.schema.fields = leat_arena_take(context->arena, (size_t)(count + 1) * sizeof *config.schema.fields);
     config.expressions = leat_arena_take(context->arena, (size_t)(count + 1) * sizeof *config.expressions);
     config.null_rates = leat_arena_take(context->arena, (size_t)(count + 1) * sizeof *config.null_rates);
@@ -63,22 +64,17 @@ static leat_code plan_source(const leat_plan_context *context, const leat_table 
         LEAT_TRY(read_column(context, table, &config.schema.fields[i], &config.expressions[i], &config.null_rates[i],
                              error));
     }
-    const char *rate = leat_config_find(table->options, "rows-per-second");
-    const char *rows = leat_config_find(table->options, "number-of-rows");
-    if (rate) LEAT_TRY(leat_parse_int(rate, &config.rows_per_second, error));
-    if (rows) LEAT_TRY(leat_parse_int(rows, &config.rows_count, error));
-    if (config.rows_per_second < 1)
-        return leat_fail(error, LEAT_INVALID, "Invalid value for option 'rows-per-second'.");
+    leat_generator_pace pace;
+    LEAT_TRY(leat_generator_read_pace(table->options, &pace, error));
+    config.rows_per_second = pace.rows_per_second;
+    config.rows_count = pace.rows_count;
     const char *name = leat_arena_format(context->arena, "Source: %s", table->name);
     if (!name) return leat_fail_no_memory(error);
     out->source = (leat_plan_operator){.type = "faker", .name = name, .description = name};
     leat_faker_config_write(&config, &out->source.config);
     out->changes = LEAT_CHANGES_INSERT;
     out->is_bounded = config.rows_count >= 0;
-    int64_t number = -1;
-    const char *parallelism = leat_config_find(table->options, "scan.parallelism");
-    if (parallelism) LEAT_TRY(leat_parse_int(parallelism, &number, error));
-    out->parallelism = (int32_t)number;
+    out->parallelism = pace.parallelism;
     return leat_bytes_check(&out->source.config, error);
 }
 

@@ -31,32 +31,16 @@ static const char *const unsupported[] = {"compatible-mode",
 
 /* --- configuration --- */
 
-static void put_text(leat_bytes *out, const char *text)
-{
-    leat_bytes_put_u8(out, text != NULL);
-    if (text) leat_bytes_put_block(out, text, strlen(text));
-}
-
-static const char *read_text(leat_reader *reader, leat_arena *arena)
-{
-    size_t size;
-    if (!leat_reader_u8(reader)) return NULL;
-    const uint8_t *text = leat_reader_block(reader, &size);
-    const char *copy = text ? leat_arena_strndup(arena, (const char *)text, size) : NULL;
-    if (!copy) reader->failed = true;
-    return copy;
-}
-
 void leat_jdbc_config_write(const leat_jdbc_config *config, leat_bytes *out)
 {
-    put_text(out, config->address.host);
+    leat_bytes_put_text(out, config->address.host);
     leat_bytes_put_u32(out, config->address.port);
-    put_text(out, config->address.database);
-    put_text(out, config->address.user);
-    put_text(out, config->address.password);
+    leat_bytes_put_text(out, config->address.database);
+    leat_bytes_put_text(out, config->address.user);
+    leat_bytes_put_text(out, config->address.password);
     leat_bytes_put_i64(out, config->address.connect_timeout_ms);
     leat_bytes_put_i64(out, config->address.read_timeout_ms);
-    put_text(out, config->table);
+    leat_bytes_put_text(out, config->table);
     leat_schema_write(&config->schema, out);
     leat_bytes_put_u32(out, (uint32_t)config->primary_key_count);
     for (int32_t i = 0; i < config->primary_key_count; i++)
@@ -89,14 +73,14 @@ leat_code leat_jdbc_config_read(const uint8_t *data, size_t size, leat_arena *ar
     leat_reader reader;
     leat_reader_init(&reader, data, size);
     *out = (leat_jdbc_config){0};
-    out->address.host = read_text(&reader, arena);
+    LEAT_TRY(leat_reader_text(&reader, arena, &out->address.host, error));
     out->address.port = (uint16_t)leat_reader_u32(&reader);
-    out->address.database = read_text(&reader, arena);
-    out->address.user = read_text(&reader, arena);
-    out->address.password = read_text(&reader, arena);
+    LEAT_TRY(leat_reader_text(&reader, arena, &out->address.database, error));
+    LEAT_TRY(leat_reader_text(&reader, arena, &out->address.user, error));
+    LEAT_TRY(leat_reader_text(&reader, arena, &out->address.password, error));
     out->address.connect_timeout_ms = leat_reader_i64(&reader);
     out->address.read_timeout_ms = leat_reader_i64(&reader);
-    out->table = read_text(&reader, arena);
+    LEAT_TRY(leat_reader_text(&reader, arena, &out->table, error));
     LEAT_TRY(leat_reader_check(&reader, false, "jdbc configuration", error));
     LEAT_TRY(leat_schema_read(&reader, arena, &out->schema, error));
     LEAT_TRY(read_key(&reader, arena, out, error));

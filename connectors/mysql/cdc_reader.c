@@ -8,7 +8,7 @@
 #include "common/memory.h"
 
 enum {
-    STATE_VERSION = 1,
+    STATE_VERSION = 2,
     TABLE_BYTES_MAX = 4 << 20,
     BATCH_ROWS = LEAT_BATCH_ROWS_MAX,
     FAILURES_MAX = 20,
@@ -84,14 +84,16 @@ static leat_code no_primary_key(const leat_mysql_table *table, leat_error *error
 static leat_code check_key(const leat_mysql_table *table, leat_error *error)
 {
     if (table->primary_key_count == 0) return no_primary_key(table, error);
+    if (table->primary_key_count > LEAT_CDC_KEY_COLUMNS_MAX) {
+        return leat_fail(error, LEAT_LIMIT, "table %s.%s: a primary key of more than %d columns", table->database,
+                         table->name, LEAT_CDC_KEY_COLUMNS_MAX);
+    }
     for (int32_t i = 0; i < table->primary_key_count; i++) {
         const leat_mysql_column *column = &table->columns[table->primary_key[i]];
         switch (column->kind) {
         case LEAT_MYSQL_FLOAT:
         case LEAT_MYSQL_DOUBLE:
         case LEAT_MYSQL_BIT:
-        case LEAT_MYSQL_ENUM:
-        case LEAT_MYSQL_SET:
         case LEAT_MYSQL_JSON:
         case LEAT_MYSQL_OTHER:
             return leat_fail(error, LEAT_UNSUPPORTED, "table %s.%s: a snapshot along the primary key column '%s' (%s)",
@@ -337,6 +339,8 @@ void leat_cdc_reader_free(leat_cdc_reader *reader)
     leat_bytes_done(&reader->scratch);
     leat_bytes_done(&reader->refined);
     leat_bytes_done(&reader->key);
+    for (int i = 0; i < LEAT_CDC_KEY_COLUMNS_MAX; i++)
+        leat_bytes_done(&reader->key_parts[i]);
     leat_free(reader);
 }
 

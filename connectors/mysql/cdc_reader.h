@@ -1,11 +1,16 @@
 /* The inside of the mysql-cdc reader, shared by its files: cdc_reader.c (life, state), cdc_snapshot.c, cdc_stream.c,
- * cdc_row.c. */
+ * cdc_row.c, cdc_key.c. */
 #pragma once
 
 #include "columnar/timezone.h"
 #include "connectors/mysql/binlog/ddl.h"
 #include "connectors/mysql/binlog/row.h"
 #include "connectors/mysql/cdc.h"
+
+enum {
+    LEAT_CDC_KEY_COLUMNS_MAX = 32, /* MariaDB's limit; MySQL's is 16 */
+    LEAT_CDC_NEWS_MAX = 512,       /* images judged at once */
+};
 
 typedef struct leat_cdc_table {
     leat_arena arena; /* of the definition */
@@ -54,7 +59,9 @@ struct leat_cdc_reader {
     bool is_in_transaction, is_xa, has_moved;
     leat_cdc_map *maps;
     size_t maps_count, maps_capacity;
-    leat_bytes inflated, scratch, refined, key;
+    leat_bytes inflated, scratch, refined, key, key_parts[LEAT_CDC_KEY_COLUMNS_MAX];
+    bool news[LEAT_CDC_NEWS_MAX]; /* of the event's next images, from news_at on */
+    int news_at, news_count;
     /* Both. */
     leat_batch_builder builder;
     leat_cdc_item *first, **last;
@@ -77,10 +84,25 @@ void leat_cdc_close_view(leat_cdc_reader *self);
 LEAT_CHECKED leat_code leat_cdc_stream_step(leat_cdc_reader *self, bool *is_idle, bool *is_done, leat_error *error);
 
 /* cdc_row.c */
-void leat_cdc_put_key_literal(const leat_mysql_column *column, const leat_mysql_cell *cell, leat_bytes *out);
 /* One cell into the builder's newest row. */
 LEAT_CHECKED leat_code leat_cdc_put(leat_cdc_reader *self, const leat_cdc_table *table, int32_t column,
                                     leat_mysql_cell *cell, leat_error *error);
 /* All changes of a rows event; those that are too old are counted only. */
 LEAT_CHECKED leat_code leat_cdc_put_changes(leat_cdc_reader *self, const leat_cdc_map *map, leat_binlog_rows *rows,
                                             bool is_too_old, leat_error *error);
+
+/* cdc_key.c */
+/* What to SELECT of a key's column to make a literal of, and that literal: it compares as the column's index is
+ * ordered. Quotes in it are delimiters, so that a list of literals is easily taken apart. */
+void leat_cdc_put_key_expression(const leat_mysql_column *column, leat_bytes *sql);
+LEAT_CHECKED leat_code leat_cdc_put_key_literal(const leat_mysql_column *column, const leat_mysql_cell *cell,
+                                                leat_bytes *out, leat_error *error);
+/* Whether the next row's images, before and after, come after what the snapshot read of their keys. To be called for
+ * each of an event's rows from some row on. */
+LEAT_CHECKED leat_code leat_cdc_judge(leat_cdc_reader *self, const leat_cdc_map *map, const leat_binlog_rows *rows,
+                                      bool news[2], leat_error *error);
+
+static inline bool leat_cdc_bit(const uint8_t *bits, int32_t at)
+{
+    return bits[at / 8] >> (at % 8) & 1;
+}

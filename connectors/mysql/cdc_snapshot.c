@@ -156,7 +156,7 @@ static void put_select(const leat_cdc_reader *self, const leat_cdc_table *table,
     }
     for (int32_t i = 0; i < definition->primary_key_count; i++) {
         if (i) leat_bytes_text(sql, ", ");
-        leat_mysql_put_name(sql, definition->columns[definition->primary_key[i]].name);
+        leat_cdc_put_key_expression(&definition->columns[definition->primary_key[i]], sql);
     }
     leat_bytes_text(sql, " FROM ");
     leat_mysql_put_name(sql, definition->database);
@@ -202,7 +202,7 @@ static leat_code make_key(leat_cdc_reader *self, const leat_cdc_table *table, MY
         leat_mysql_cell cell;
         LEAT_TRY(leat_mysql_result_cell(&fields[first + i], row[first + i], lengths[first + i], &cell, error));
         if (i) leat_bytes_text(&self->key, ", ");
-        leat_cdc_put_key_literal(&definition->columns[definition->primary_key[i]], &cell, &self->key);
+        LEAT_TRY(leat_cdc_put_key_literal(&definition->columns[definition->primary_key[i]], &cell, &self->key, error));
     }
     leat_bytes_put_u8(&self->key, 0);
     return leat_bytes_check(&self->key, error);

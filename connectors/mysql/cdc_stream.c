@@ -183,6 +183,24 @@ static leat_code on_rows(leat_cdc_reader *self, const leat_binlog_event *event, 
     return leat_cdc_put_changes(self, map, &rows, is_too_old, error);
 }
 
+/* A log file begins: transactions don't reach from one into the next, unless the server died while it wrote one. That
+ * one never happened. */
+static leat_code on_format(leat_cdc_reader *self, const leat_binlog_event *event, leat_error *error)
+{
+    forget_maps(self);
+    if (!self->is_in_transaction || event->flags & LEAT_BINLOG_FLAG_ARTIFICIAL) return LEAT_OK;
+    if (self->rows_done || self->rows_to_skip) {
+        leat_code code = leat_fail(error, LEAT_CORRUPT,
+                                   "the server died while it wrote the transaction at binlog %s:%" PRIu64
+                                   ", of which %" PRIu64 " changes were already read",
+                                   self->safe.file, self->safe.position, self->rows_done + self->rows_to_skip);
+        leat_fail_hint(error, "start the job again without its state: it then reads the table as it is now");
+        return code;
+    }
+    self->is_in_transaction = self->is_xa = false;
+    return LEAT_OK;
+}
+
 /* --- QUERY --- */
 
 static leat_code on_ddl(leat_cdc_reader *self, const leat_binlog_query *query, const leat_ddl *ddl, leat_error *error)
@@ -257,7 +275,7 @@ static leat_code handle(leat_cdc_reader *self, const leat_binlog_event *event, l
 {
     if (leat_binlog_is_rows(event->type)) return on_rows(self, event, error);
     switch (event->type) {
-    case LEAT_BINLOG_FORMAT_DESCRIPTION: forget_maps(self); break;
+    case LEAT_BINLOG_FORMAT_DESCRIPTION: LEAT_TRY(on_format(self, event, error)); break;
     case LEAT_BINLOG_MARIADB_GTID:
         self->is_in_transaction = true;
         self->is_xa = event->body_size > 12 && (event->body[12] & 0x40) != 0;

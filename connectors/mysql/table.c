@@ -269,42 +269,26 @@ bool leat_mysql_table_equal(const leat_mysql_table *left, const leat_mysql_table
 
 /* --- binary form --- */
 
-static void put_text(leat_bytes *out, const char *text)
-{
-    leat_bytes_put_u8(out, text != NULL);
-    if (text) leat_bytes_put_block(out, text, strlen(text));
-}
-
-static const char *get_text(leat_reader *reader, leat_arena *arena)
-{
-    size_t size;
-    if (!leat_reader_u8(reader)) return NULL;
-    const uint8_t *text = leat_reader_block(reader, &size);
-    const char *copy = text ? leat_arena_strndup(arena, (const char *)text, size) : NULL;
-    if (!copy) reader->failed = true;
-    return copy;
-}
-
 void leat_mysql_table_write(const leat_mysql_table *table, leat_bytes *out)
 {
-    put_text(out, table->database);
-    put_text(out, table->name);
-    put_text(out, table->comment);
+    leat_bytes_put_text(out, table->database);
+    leat_bytes_put_text(out, table->name);
+    leat_bytes_put_text(out, table->comment);
     leat_bytes_put_u32(out, (uint32_t)table->columns_count);
     for (int32_t i = 0; i < table->columns_count; i++) {
         const leat_mysql_column *column = &table->columns[i];
-        put_text(out, column->name);
-        put_text(out, column->type_text);
-        put_text(out, column->charset);
-        put_text(out, column->collation);
-        put_text(out, column->comment);
+        leat_bytes_put_text(out, column->name);
+        leat_bytes_put_text(out, column->type_text);
+        leat_bytes_put_text(out, column->charset);
+        leat_bytes_put_text(out, column->collation);
+        leat_bytes_put_text(out, column->comment);
         leat_bytes_put_u8(out, (uint8_t)column->kind);
         leat_bytes_put_u8(out, (uint8_t)(column->is_unsigned | column->is_nullable << 1));
         leat_bytes_put_u32(out, (uint32_t)column->length);
         leat_bytes_put_u32(out, (uint32_t)column->scale);
         leat_bytes_put_u32(out, (uint32_t)column->members_count);
         for (int32_t m = 0; m < column->members_count; m++)
-            put_text(out, column->members[m]);
+            leat_bytes_put_text(out, column->members[m]);
     }
     leat_bytes_put_u32(out, (uint32_t)table->primary_key_count);
     for (int32_t i = 0; i < table->primary_key_count; i++)
@@ -313,11 +297,11 @@ void leat_mysql_table_write(const leat_mysql_table *table, leat_bytes *out)
 
 static leat_code get_column(leat_reader *reader, leat_arena *arena, leat_mysql_column *out, leat_error *error)
 {
-    out->name = get_text(reader, arena);
-    out->type_text = get_text(reader, arena);
-    out->charset = get_text(reader, arena);
-    out->collation = get_text(reader, arena);
-    out->comment = get_text(reader, arena);
+    LEAT_TRY(leat_reader_text(reader, arena, &out->name, error));
+    LEAT_TRY(leat_reader_text(reader, arena, &out->type_text, error));
+    LEAT_TRY(leat_reader_text(reader, arena, &out->charset, error));
+    LEAT_TRY(leat_reader_text(reader, arena, &out->collation, error));
+    LEAT_TRY(leat_reader_text(reader, arena, &out->comment, error));
     out->kind = (leat_mysql_kind)leat_reader_u8(reader);
     uint8_t flags = leat_reader_u8(reader);
     out->is_unsigned = flags & 1;
@@ -330,7 +314,7 @@ static leat_code get_column(leat_reader *reader, leat_arena *arena, leat_mysql_c
     out->members = leat_arena_take(arena, (count + 1) * sizeof *out->members);
     if (!out->members) return leat_fail_no_memory(error);
     for (uint32_t m = 0; m < count; m++) {
-        out->members[m] = get_text(reader, arena);
+        LEAT_TRY(leat_reader_text(reader, arena, &out->members[m], error));
         if (!out->members[m]) reader->failed = true;
     }
     out->members_count = (int32_t)count;
@@ -340,9 +324,9 @@ static leat_code get_column(leat_reader *reader, leat_arena *arena, leat_mysql_c
 leat_code leat_mysql_table_read(leat_reader *reader, leat_arena *arena, leat_mysql_table *out, leat_error *error)
 {
     *out = (leat_mysql_table){0};
-    out->database = get_text(reader, arena);
-    out->name = get_text(reader, arena);
-    out->comment = get_text(reader, arena);
+    LEAT_TRY(leat_reader_text(reader, arena, &out->database, error));
+    LEAT_TRY(leat_reader_text(reader, arena, &out->name, error));
+    LEAT_TRY(leat_reader_text(reader, arena, &out->comment, error));
     uint32_t count = leat_reader_u32(reader);
     if (count > LEAT_BINLOG_COLUMNS_MAX || !out->database || !out->name) reader->failed = true;
     LEAT_TRY(leat_reader_check(reader, false, "table definition", error));

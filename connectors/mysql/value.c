@@ -111,7 +111,7 @@ static bool take_date(const char **at, const char *end, int64_t *days, bool *is_
     int64_t day = take_digits(at, end);
     if (day < 0 || day > 31) return false;
     *is_zero = month == 0 || day == 0;
-    *days = *is_zero ? 0 : leat_mysql_days(year, month, day);
+    *days = *is_zero ? (year | month | day) != 0 : leat_mysql_days(year, month, day);
     return true;
 }
 

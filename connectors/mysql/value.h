@@ -17,7 +17,7 @@ typedef enum leat_mysql_cell_kind {
     LEAT_CELL_DATE,     /* number: days since 1970 */
     LEAT_CELL_TIME,     /* number: µs, may be negative or beyond a day */
     LEAT_CELL_DATETIME, /* number: µs since 1970, wall clock (of TIMESTAMP: UTC) */
-    LEAT_CELL_ZERO,     /* 0000-00-00 and dates with zero parts */
+    LEAT_CELL_ZERO,     /* 0000-00-00; with number != 0: a date with a zero part, or with a time */
 } leat_mysql_cell_kind;
 
 typedef struct leat_mysql_cell {

@@ -343,6 +343,8 @@ static const char *const types[][2] = {
     {"VARCHAR(300)", "REPEAT('x', 300)"},
     {"VARCHAR(10) CHARACTER SET latin1", "'\xc3\xa9\xe2\x82\xac'"},
     {"VARCHAR(10) CHARACTER SET utf16", "'\xc3\xa9\xe2\x82\xac'"},
+    {"VARCHAR(10) CHARACTER SET sjis", "'\\\\x'"},
+    {"VARCHAR(10) CHARACTER SET latin1", "X'8190'"},
     {"TEXT CHARACTER SET gbk", "'\xe4\xb8\xad\xe6\x96\x87'"},
     {"VARCHAR(10) COMPRESSED", "'zzzzz'"},
     {"LONGTEXT", "REPEAT('y', 70000)"},

@@ -46,7 +46,7 @@ static leat_code date_cell(int64_t year, int64_t month, int64_t day, int64_t us,
 {
     if (month > 12 || day > 31 || year > 9999) return broken("date", error);
     if (month == 0 || day == 0) {
-        *out = (leat_mysql_cell){.kind = LEAT_CELL_ZERO};
+        *out = (leat_mysql_cell){.kind = LEAT_CELL_ZERO, .number = year | month | day | us};
         return LEAT_OK;
     }
     int64_t days = leat_mysql_days(year, month, day);

@@ -31,6 +31,35 @@ static void what_is_written_is_read_back(void **state)
     leat_bytes_done(&bytes);
 }
 
+static void text_or_its_absence_is_read_back(void **state)
+{
+    (void)state;
+    leat_bytes bytes = {0};
+    leat_arena arena;
+    leat_arena_init(&arena, 1 << 16);
+    leat_bytes_put_text(&bytes, "a");
+    leat_bytes_put_text(&bytes, "");
+    leat_bytes_put_text(&bytes, NULL);
+    const char *text;
+    leat_reader reader;
+    leat_reader_init(&reader, bytes.data, bytes.size);
+    assert_int_equal(leat_reader_text(&reader, &arena, &text, NULL), LEAT_OK);
+    assert_string_equal(text, "a");
+    assert_int_equal(leat_reader_text(&reader, &arena, &text, NULL), LEAT_OK);
+    assert_string_equal(text, "");
+    assert_int_equal(leat_reader_text(&reader, &arena, &text, NULL), LEAT_OK);
+    assert_null(text);
+    assert_int_equal(leat_reader_text(&reader, &arena, &text, NULL), LEAT_CORRUPT);
+    leat_reader_init(&reader, bytes.data, 5);
+    assert_int_equal(leat_reader_text(&reader, &arena, &text, NULL), LEAT_CORRUPT);
+    leat_arena_done(&arena);
+    leat_arena_init(&arena, 0);
+    leat_reader_init(&reader, bytes.data, bytes.size);
+    assert_int_equal(leat_reader_text(&reader, &arena, &text, NULL), LEAT_NO_MEMORY);
+    leat_arena_done(&arena);
+    leat_bytes_done(&bytes);
+}
+
 static void integers_are_little_endian(void **state)
 {
     (void)state;
@@ -133,6 +162,7 @@ int main(void)
 {
     const struct CMUnitTest list[] = {
         cmocka_unit_test(what_is_written_is_read_back),
+        cmocka_unit_test(text_or_its_absence_is_read_back),
         cmocka_unit_test(integers_are_little_endian),
         cmocka_unit_test(text_is_kept_terminated),
         cmocka_unit_test(a_failed_writer_stays_failed),

@@ -154,6 +154,37 @@ static void dates_and_numbers_are_read_and_printed(void **state)
 
 /* --- types of the sync action --- */
 
+/* Some bytes mean one character to the server and another, or none, to iconv. */
+static void text_is_converted_as_the_server_does(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *charset, *from, *wanted;
+    } cases[] = {
+        {"latin1", "\xe9\x80\x81", "\xc3\xa9\xe2\x82\xac\xc2\x81"},
+        {"tis620", "\xa1\x80", "\xe0\xb8\x81\xc2\x80"},
+        {"sjis", "\x81\x5f\x81\x60 \xb1", "\\\xe3\x80\x9c \xef\xbd\xb1"},
+        {"cp932", "\x81\x5f", "\xef\xbc\xbc"},
+        {"ujis", "\xa1\xc0\xf5\xa1", "\\\xee\x80\x80"},
+        {"eucjpms", "\xa1\xc1\xad\xa1", "\xef\xbd\x9e\xe2\x91\xa0"},
+        {"greek", "\xe1\xa1", "\xce\xb1\xca\xbd"},
+        {"hebrew", "\xaf\xe0", "\xe2\x80\xbe\xd7\x90"},
+        {"cp866", "\xfc\xfd\x80", "\xe2\x81\xbf\xc2\xb2\xd0\x90"},
+        {"koi8u", "\x95", "\xe2\x80\xa2"},
+        {"macroman", "\xc6\xf0", "\xe2\x88\x86\xef\xa3\xbf"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const leat_mysql_column column = {.kind = LEAT_MYSQL_VARCHAR, .charset = cases[i].charset};
+        leat_mysql_cell cell = {
+            .kind = LEAT_CELL_BYTES, .data = (const uint8_t *)cases[i].from, .size = strlen(cases[i].from)};
+        leat_bytes scratch = {0};
+        assert_int_equal(leat_mysql_refine(&column, &cell, &scratch, NULL), LEAT_OK);
+        assert_int_equal(cell.size, strlen(cases[i].wanted));
+        assert_memory_equal(cell.data, cases[i].wanted, cell.size);
+        leat_bytes_done(&scratch);
+    }
+}
+
 static void check_type(leat_mysql_column column, const char *options, const char *wanted)
 {
     leat_type_mapping mapping = {0};
@@ -323,6 +354,7 @@ int main(void)
         cmocka_unit_test(statements_name_their_tables),
         cmocka_unit_test(positions_compare_by_the_files_numbers),
         cmocka_unit_test(dates_and_numbers_are_read_and_printed),
+        cmocka_unit_test(text_is_converted_as_the_server_does),
         cmocka_unit_test(mysql_types_map_as_paimons_action_maps_them),
         cmocka_unit_test(shards_merge_into_the_wider_columns),
         cmocka_unit_test(rows_of_one_kind_share_a_statement),
