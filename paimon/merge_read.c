@@ -109,23 +109,7 @@ static leat_code shape(leat_merge_reader *self, leat_batch *batch, leat_error *e
     for (int32_t i = self->wanted_count; i < batch->columns_count; i++)
         leat_column_clear(&batch->columns[i]);
     batch->columns_count = self->wanted_count;
-    if (self->is_changes || !batch->kinds) return LEAT_OK;
-    uint8_t removes = 0;
-    for (int32_t i = 0; i < batch->rows; i++)
-        removes |= (uint8_t)!leat_row_kind_is_add(batch->kinds[i]);
-    if (!removes) return LEAT_OK;
-    leat_buffer *selection = leat_buffer_new((size_t)batch->rows * sizeof(uint16_t));
-    if (!selection) return leat_fail_no_memory(error);
-    uint16_t *rows = (uint16_t *)(void *)selection->data;
-    int32_t count = 0;
-    for (int32_t i = 0; i < batch->rows; i++) {
-        rows[count] = (uint16_t)i;
-        count += leat_row_kind_is_add(batch->kinds[i]);
-    }
-    batch->selection = rows;
-    batch->selection_buffer = selection;
-    batch->selected = count;
-    return LEAT_OK;
+    return self->is_changes ? LEAT_OK : leat_batch_keep_adds(batch, error);
 }
 
 /* Begins the section's merge, or the pass before it. */

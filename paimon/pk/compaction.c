@@ -226,27 +226,10 @@ static leat_code open_section(leat_pk_compaction *self, leat_error *error)
     return leat_pk_merge_new(&options, &self->merge, error);
 }
 
-/* Leaves the puts selected. */
-static leat_code drop_deletes(leat_batch *batch, leat_error *error)
-{
-    leat_buffer *selection = leat_buffer_new((size_t)batch->rows * sizeof(uint16_t));
-    if (!selection) return leat_fail_no_memory(error);
-    uint16_t *rows = (uint16_t *)(void *)selection->data;
-    int32_t count = 0;
-    for (int32_t i = 0; i < batch->rows; i++) {
-        rows[count] = (uint16_t)i;
-        count += leat_row_kind_is_add(leat_batch_kind(batch, i));
-    }
-    batch->selection = rows;
-    batch->selection_buffer = selection;
-    batch->selected = count;
-    return LEAT_OK;
-}
-
 static leat_code write_batches(leat_pk_compaction *self, leat_batch *batch, leat_batch *changelog, leat_error *error)
 {
     if (self->groups[self->group].writes_data) {
-        if (self->drops_deletes) LEAT_TRY(drop_deletes(batch, error));
+        if (self->drops_deletes) LEAT_TRY(leat_batch_keep_adds(batch, error));
         LEAT_TRY(open_writer(self, false, &self->data, error));
         LEAT_TRY(leat_pk_file_writer_write(self->data, batch, error));
     }

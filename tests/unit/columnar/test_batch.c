@@ -130,6 +130,38 @@ static void a_shared_batch_outlives_the_first(void **state)
     leat_batch_free(expected);
 }
 
+static void only_adding_rows_stay_selected(void **state)
+{
+    (void)state;
+    static const int8_t kinds[] = {LEAT_ROW_INSERT, LEAT_ROW_DELETE, LEAT_ROW_UPDATE_AFTER, LEAT_ROW_UPDATE_BEFORE,
+                                   LEAT_ROW_INSERT};
+    static const uint16_t some[] = {1, 2, 4};
+    leat_batch *batch = leat_batch_new(0);
+    batch->rows = batch->selected = 5;
+    assert_int_equal(leat_batch_keep_adds(batch, NULL), LEAT_OK);
+    assert_null(batch->selection); /* all are +I */
+    batch->kinds = kinds;
+    leat_memory_fail_nth(1);
+    assert_int_equal(leat_batch_keep_adds(batch, NULL), LEAT_NO_MEMORY);
+    leat_memory_fail_nth(0);
+    assert_int_equal(leat_batch_keep_adds(batch, NULL), LEAT_OK);
+    assert_int_equal(batch->selected, 3);
+    assert_int_equal(batch->selection[1], 2);
+    assert_int_equal(batch->selection[2], 4);
+    leat_batch *other = leat_batch_new(0);
+    leat_batch_share_rows(other, batch);
+    leat_batch_free(batch);
+    assert_int_equal(other->rows, 5);
+    assert_int_equal(other->selection[2], 4);
+    leat_buffer_unref(other->selection_buffer);
+    other->selection_buffer = NULL;
+    other->selection = some;
+    assert_int_equal(leat_batch_keep_adds(other, NULL), LEAT_OK);
+    assert_int_equal(other->selected, 2);
+    assert_int_equal(other->selection[0], 2);
+    leat_batch_free(other);
+}
+
 static void gathered_rows_come_in_the_order_asked_for(void **state)
 {
     (void)state;
@@ -330,6 +362,7 @@ int main(void)
         cmocka_unit_test(compacting_keeps_the_selected_rows),
         cmocka_unit_test(compacting_without_a_selection_moves_the_batch),
         cmocka_unit_test(a_shared_batch_outlives_the_first),
+        cmocka_unit_test(only_adding_rows_stay_selected),
         cmocka_unit_test(gathered_rows_come_in_the_order_asked_for),
         cmocka_unit_test(rows_are_gathered_from_several_batches),
         cmocka_unit_test(values_are_copied_with_their_nulls),
