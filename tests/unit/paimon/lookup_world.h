@@ -360,6 +360,18 @@ static inline void world_ask_random(world *self, int32_t count)
     pk_ok(world_ask(self, ids, count, &error), &error);
 }
 
+/* Asks, and lets a slice of the work begin; its jobs are left for later. */
+static inline void world_begin_random(world *self, int32_t count)
+{
+    leat_error error = {0};
+    int32_t ids[LEAT_BATCH_ROWS_MAX], pending;
+    bool changed;
+    for (int32_t i = 0; i < count; i++)
+        ids[i] = (int32_t)(world_random(self) % (uint64_t)self->ids);
+    pk_ok(world_ask_once(self, ids, count, &pending, &error), &error);
+    pk_ok(self->lookup->vtable->refresh(self->lookup, &changed, &error), &error);
+}
+
 static inline void world_stop(world *self)
 {
     fake_host_done(&self->host);

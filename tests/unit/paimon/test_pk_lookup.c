@@ -30,6 +30,7 @@ static void run(const world_option *options, bool is_partitioned, int percent_de
         pk_ok(world_settle(&w, &error), &error);
         for (int i = 0; i < 3; i++)
             world_ask_random(&w, 1 + (int32_t)(world_random(&w) % 300));
+        world_begin_random(&w, 20); /* files may be deleted while they are read */
         world_write(&w, 1 + (int32_t)(world_random(&w) % 300), percent_deleted);
         world_commit(&w);
         w.env.now_ms += 2000;
