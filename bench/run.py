@@ -375,7 +375,7 @@ STATE_OPTIONS = ("-D", "taskmanager.memory.process.size=16gb", "-D", "heartbeat.
 def grouped(interval: str) -> tuple[float, float]:
     """CPU-seconds of a GROUP BY over STATE_KEYS keys, and its longest stop once all keys are there, as heartbeats every
     10 ms tell it: the longest time in which no row was read."""
-    rows = rows_of(60)
+    rows = rows_of(40)
     statements = (
         f"CREATE TEMPORARY TABLE g (k INT, v INT) WITH ('connector' = 'datagen', 'rows-per-second' = '{ALL_SPEED}', "
         f"'number-of-rows' = '{rows}', 'fields.k.min' = '1', 'fields.k.max' = '{int(STATE_KEYS * SCALE)}');\n"
@@ -406,7 +406,7 @@ def grouped(interval: str) -> tuple[float, float]:
 
 def state_snapshot() -> Figure:
     runs = [(grouped("2 s")[0], grouped("0 s")[0]) for _ in range(RUNS)]
-    rates = [rows_of(60) / statistics.median(seconds) for seconds in zip(*runs, strict=True)]
+    rates = [rows_of(40) / statistics.median(seconds) for seconds in zip(*runs, strict=True)]
     return Figure("state_snapshot", rates[0], RATE_UNIT, rates[1])
 
 
