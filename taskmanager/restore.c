@@ -38,8 +38,11 @@ static bool is_needed(leat_task_job *job, const Leat__Pb__RestoredPart *part)
 static leat_code fetch(leat_task_job *job, leat_env *env, Leat__Pb__RestoredPart *part, leat_error *error)
 {
     Leat__Pb__OperatorSnapshot *snapshot = part->snapshot;
-    char *path = leat_format("%s/chk-%" PRIu64 "/%s", job->deploy->checkpoint_dir, job->deploy->restored_checkpoint,
-                             snapshot->path);
+    const char *dir = job->deploy->checkpoint_dir;
+    bool is_shared = strncmp(snapshot->path, LEAT_STATE_SHARED, strlen(LEAT_STATE_SHARED)) == 0;
+    char *path = is_shared
+                     ? leat_format("%s/%s", dir, snapshot->path)
+                     : leat_format("%s/chk-%" PRIu64 "/%s", dir, job->deploy->restored_checkpoint, snapshot->path);
     if (!path) return leat_fail_no_memory(error);
     leat_bytes bytes = {0};
     leat_code code = leat_storage_get_all(env->storage, path, (size_t)snapshot->size, &bytes, error);

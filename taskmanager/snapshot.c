@@ -83,15 +83,23 @@ leat_code leat_subtask_cut(leat_subtask *subtask, int64_t checkpoint_id, int64_t
 
 /* --- state in objects --- */
 
-enum { NAME_BYTES = 64 };
+enum { NAME_BYTES = 96 };
 
-/* The object that holds an operator's state: its name within the checkpoint's folder, which counts in the metadata, and
- * its path (to be freed; NULL: no memory). */
-static char *name_state(const leat_subtask *subtask, int64_t checkpoint_id, int32_t i, char name[NAME_BYTES])
+/* The object that holds an operator's state: its name in the metadata, and its path (to be freed; NULL: no memory). It
+ * goes with its checkpoint's folder; but what a task leaves at its end is named by all later checkpoints too, and lies
+ * in "shared/" until the job ends. */
+static char *name_state(const leat_subtask *subtask, const leat_subtask_snapshot *snapshot, int32_t i,
+                        char name[NAME_BYTES])
 {
     const leat_task_job *job = subtask->job;
+    const char *dir = job->deploy->checkpoint_dir;
+    if (snapshot->is_final) {
+        snprintf(name, NAME_BYTES, LEAT_STATE_SHARED "v%d-s%d-o%d-a%u-c%" PRId64, subtask->vertex, subtask->index, i,
+                 job->attempt, snapshot->checkpoint_id);
+        return leat_format("%s/%s", dir, name);
+    }
     snprintf(name, NAME_BYTES, "v%d-s%d-o%d-a%u", subtask->vertex, subtask->index, i, job->attempt);
-    return leat_format("%s/chk-%" PRId64 "/%s", job->deploy->checkpoint_dir, checkpoint_id, name);
+    return leat_format("%s/chk-%" PRId64 "/%s", dir, snapshot->checkpoint_id, name);
 }
 
 /* A state that is large enough leaves in parts while it grows. */
@@ -106,7 +114,7 @@ static leat_code send_part(leat_subtask *subtask, leat_subtask_snapshot *snapsho
     }
     if (!*upload) {
         char name[NAME_BYTES];
-        char *path = name_state(subtask, snapshot->checkpoint_id, i, name);
+        char *path = name_state(subtask, snapshot, i, name);
         if (!path) return leat_fail_no_memory(error);
         leat_code code = leat_upload_new(subtask, path, upload, error);
         leat_free(path);
@@ -149,7 +157,7 @@ static leat_code store_state(ack_job *ack, leat_env *env, int32_t i, Leat__Pb__O
 {
     const leat_bytes *state = &ack->snapshot.operators[i].state;
     leat_upload *upload = ack->snapshot.uploads[i];
-    char *path = name_state(ack->subtask, ack->snapshot.checkpoint_id, i, name);
+    char *path = name_state(ack->subtask, &ack->snapshot, i, name);
     if (!path) return leat_fail_no_memory(error);
     leat_code code;
     if (upload) {

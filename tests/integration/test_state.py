@@ -69,3 +69,37 @@ def test_a_task_manager_with_millions_of_groups_is_killed_and_the_sums_are_exact
             "squares": KEYS * TIMES * TIMES,
         }
     ]
+
+
+TWO_JOBS = """CREATE TEMPORARY TABLE bounded (id BIGINT) WITH ('connector' = 'datagen', 'rows-per-second' = '100000',
+    'number-of-rows' = '100000', 'fields.id.kind' = 'sequence', 'fields.id.start' = '1', 'fields.id.end' = '100000');
+CREATE TEMPORARY TABLE endless (id INT) WITH ('connector' = 'datagen', 'rows-per-second' = '100');
+CREATE TEMPORARY TABLE nowhere (k BIGINT, n BIGINT) WITH ('connector' = 'blackhole');
+CREATE TEMPORARY TABLE void (id INT) WITH ('connector' = 'blackhole');
+SET 'execution.checkpointing.interval' = '200 ms';
+EXECUTE STATEMENT SET BEGIN
+INSERT INTO nowhere SELECT id, COUNT(*) FROM bounded GROUP BY id;
+INSERT INTO void SELECT * FROM endless;
+END;
+"""
+
+
+def test_what_finished_tasks_left_outlives_their_last_checkpoint(roomy: Cluster, tmp_path: Path) -> None:
+    script = tmp_path / "two.sql"
+    script.write_text(TWO_JOBS)
+    roomy.leat("run", str(script), "--detach")
+    job = str(roomy.jobs()[0]["jid"])
+
+    def finished() -> int:
+        return sum(vertex["status"] == "FINISHED" for vertex in roomy.rest(f"/jobs/{job}")["vertices"])
+
+    wait_until("the bounded half has finished", 60, lambda: finished() >= 2)
+    before = roomy.checkpoints(job)["counts"]["completed"]
+    wait_until("checkpoints after it", 60, lambda: roomy.checkpoints(job)["counts"]["completed"] >= before + 5)
+    for index in (0, 1):
+        roomy.kill_task_manager(index)
+        roomy.add_task_manager()
+    wait_until("it was restored", 60, lambda: roomy.checkpoints(job)["counts"]["restored"] > 0)
+    restored = roomy.checkpoints(job)["counts"]["completed"]
+    wait_until("and goes on", 60, lambda: roomy.checkpoints(job)["counts"]["completed"] >= restored + 3)
+    assert roomy.job_state(job) == "RUNNING"
