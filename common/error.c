@@ -1,3 +1,4 @@
+#define LEAT_ERROR_DEFINED_HERE
 #include "common/error.h"
 
 #include <errno.h>

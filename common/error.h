@@ -46,6 +46,15 @@ void leat_fail_hint(leat_error *error, const char *format, ...) LEAT_PRINTF(2, 3
 /* An allocation failed. The text says so; who knows what it was for adds it with leat_fail_in. */
 leat_code leat_fail_no_memory(leat_error *error);
 
+/* clang's analyzer does not see that these return the code they are given, and would follow paths that there are not.
+ */
+#if defined(__clang_analyzer__) && !defined(LEAT_ERROR_DEFINED_HERE)
+#define leat_fail(error, code, ...)               (leat_fail(error, code, __VA_ARGS__), (code))
+#define leat_fail_errno(error, code, number, ...) (leat_fail_errno(error, code, number, __VA_ARGS__), (code))
+#define leat_fail_in(error, code, ...)            (leat_fail_in(error, code, __VA_ARGS__), (code))
+#define leat_fail_no_memory(error)                (leat_fail_no_memory(error), LEAT_NO_MEMORY)
+#endif
+
 /* The code that a failed system call with this errno stands for. */
 leat_code leat_code_of_errno(int errno_value);
 
