@@ -12,7 +12,7 @@
  * State: `plan` (tables, and the one being cut), the bound up to which it is cut, what parts were read. A part whose
  * reader told so again after a restore counts once. */
 
-enum { PART_CHUNKS = 8, PARTS_MAX = 10000000, STATE_VERSION = 1, ATTEMPTS = 20, PAUSE_MS = 1000, STREAM_READER = 0 };
+enum { PART_CHUNKS = 8, PARTS_MAX = 10000000, STATE_VERSION = 1, ATTEMPTS = 5, PAUSE_MS = 1000, STREAM_READER = 0 };
 
 typedef struct part {
     int32_t table;

@@ -186,6 +186,7 @@ void leat_cdc_forget_segments(leat_cdc_reader *self)
     for (size_t i = 0; i < self->segments_count; i++)
         leat_free(self->segments[i].upper);
     self->segments_count = 0;
+    self->knows_newest = false;
 }
 
 leat_code leat_cdc_add_segment(leat_cdc_reader *self, const leat_cdc_segment *segment, leat_error *error)

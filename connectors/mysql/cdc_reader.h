@@ -17,6 +17,10 @@ typedef struct leat_cdc_table {
     leat_mysql_table definition;
     int32_t *targets; /* for each MySQL column the output column, or -1 */
     bool has_warned;
+    /* Its segments, which lie together; found when the stream first asks. */
+    bool knows_segments;
+    size_t first_segment, segments_count;
+    leat_binlog_position oldest, newest; /* of their positions */
 } leat_cdc_table;
 
 /* Which definition a table id of the log stands for. */
@@ -61,6 +65,8 @@ struct leat_cdc_reader {
     int64_t view_since_us;
     /* Stream. */
     leat_binlog_dump dump;
+    leat_binlog_position newest; /* of the segments' positions */
+    bool knows_newest;
     leat_binlog_position safe; /* where the running transaction began: a dump may start here */
     uint64_t rows_done;        /* changes of captured tables since then */
     uint64_t rows_to_skip;     /* of those to come: they were done before a restart */

@@ -124,12 +124,12 @@ static leat_code on_table_map(leat_cdc_reader *self, const leat_binlog_event *ev
 
 static void end_segments(leat_cdc_reader *self)
 {
-    for (size_t i = 0; i < self->segments_count; i++) {
-        if (leat_binlog_position_compare(&self->safe, &self->segments[i].high) < 0) return;
+    for (size_t i = 0; !self->knows_newest && i < self->segments_count; i++) {
+        const leat_binlog_position *high = &self->segments[i].high;
+        if (i == 0 || leat_binlog_position_compare(high, &self->newest) > 0) self->newest = *high;
     }
-    for (size_t i = 0; i < self->segments_count; i++)
-        leat_free(self->segments[i].upper);
-    self->segments_count = 0;
+    self->knows_newest = true;
+    if (leat_binlog_position_compare(&self->safe, &self->newest) >= 0) leat_cdc_forget_segments(self);
 }
 
 /* Between transactions: a dump may start here. */
