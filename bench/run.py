@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -81,8 +82,9 @@ def bare(program: str, rows: int, *args: str) -> float:
 class World:
     """A fresh cluster with one task manager, and a house."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, options: tuple[str, ...] = ()) -> None:
         self.folder = folder
+        self.options = options
         self.house = folder / "house"
         self.cluster = Cluster(BUILD, folder / "cluster", {"WAREHOUSE": f"file:{self.house}"})
         self.catalog = (
@@ -90,7 +92,7 @@ class World:
         )
 
     def __enter__(self) -> "World":
-        self.cluster.start(task_managers=1, slots=8)
+        self.cluster.start(1, 8, *self.options)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -149,7 +151,7 @@ def datagen_append() -> Figure:
                 "CREATE TABLE orders (order_id INT, amount INT, client_id INT) WITH ('bucket' = '-1');\n"
                 "SET 'execution.checkpointing.interval' = '10 s';\nINSERT INTO orders SELECT * FROM g;\n"
             )
-            seconds.append(world.cpu_of(lambda w=world, s=statements: w.sql(s)))
+            seconds.append(world.cpu_of(partial(world.sql, statements)))
     file = Path(tempfile.mkstemp(prefix="leat-bench-")[1])
     loop = bare("bare-datagen-append", rows, str(rows), str(file))
     file.unlink()
@@ -198,7 +200,7 @@ def lab_batch() -> Figure:
         for _ in range(RUNS):
             world.sql("DROP TABLE IF EXISTS country_sales;\n" + SALES.format(producer="none", more=""))
             statements = "SET 'execution.runtime-mode' = 'batch';\n" + JOIN
-            seconds.append(world.cpu_of(lambda s=statements: world.sql(s)))
+            seconds.append(world.cpu_of(partial(world.sql, statements)))
             if counted(world) != rows:
                 raise LabError(f"country_sales counts {counted(world)} orders of {rows}")
         loop = bare_lab(world, rows)
@@ -214,7 +216,7 @@ def lab_stream() -> Figure:
             more = ", 'full-compaction.delta-commits' = '2'"
             world.sql("DROP TABLE IF EXISTS country_sales;\n" + SALES.format(producer="full-compaction", more=more))
             statements = "SET 'execution.checkpointing.interval' = '1 s';\nSET 'pipeline.name' = 'lab';\n" + JOIN
-            seconds.append(world.cpu_of(lambda s=statements: stream_once(world, s, rows)))
+            seconds.append(world.cpu_of(partial(stream_once, world, statements, rows)))
             world.cluster.cancel(world.cluster.job("lab")["jid"])
         loop = bare_lab(world, rows)
     return Figure("lab_stream", rows / statistics.median(seconds), RATE_UNIT, loop)
@@ -223,6 +225,47 @@ def lab_stream() -> Figure:
 def stream_once(world: World, statements: str, rows: int) -> None:
     world.sql(statements, "--detach")
     wait_until("all orders are counted", 300, lambda: counted(world) == rows, pause=0.3)
+
+
+CLIENTS = 1_000_000
+
+
+def make_clients(world: World) -> None:
+    world.sql(
+        "CREATE TEMPORARY TABLE g (client_id INT) WITH ('connector' = 'datagen', "
+        f"'number-of-rows' = '{CLIENTS}', 'rows-per-second' = '{ALL_SPEED}', 'fields.client_id.kind' = 'sequence', "
+        f"'fields.client_id.start' = '1', 'fields.client_id.end' = '{CLIENTS}');\n"
+        "CREATE TABLE clients (client_id INT PRIMARY KEY NOT ENFORCED, country STRING, zip STRING) "
+        "WITH ('bucket' = '4');\n"
+        "INSERT INTO clients SELECT client_id, CONCAT('Country ', CAST(client_id % 200 AS STRING)), "
+        "CAST(99999 + client_id AS STRING) FROM g;\n"
+    )
+
+
+def lookup(name: str, cache: str) -> Figure:
+    rows = rows_of(50)
+    statements = (
+        "CREATE TEMPORARY TABLE o (order_id INT, amount INT, client_id INT, proc_time AS PROCTIME()) "
+        f"WITH ('connector' = 'datagen', 'rows-per-second' = '{ALL_SPEED}', 'number-of-rows' = '{rows}', "
+        + ORDERS.replace("'fields.client_id.max' = '10'", f"'fields.client_id.max' = '{CLIENTS}'")
+        + ");\nCREATE TEMPORARY TABLE b (order_id INT, amount INT, country STRING, zip STRING) "
+        "WITH ('connector' = 'blackhole');\n"
+        "INSERT INTO b SELECT o.order_id, o.amount, c.country, c.zip FROM o JOIN clients "
+        f"/*+ OPTIONS('lookup.cache' = '{cache}') */ FOR SYSTEM_TIME AS OF o.proc_time AS c "
+        "ON o.client_id = c.client_id;\n"
+    )
+    with fresh() as world:
+        make_clients(world)
+        seconds = [world.cpu_of(lambda: world.sql(statements)) for _ in range(RUNS)]
+    return Figure(name, rows / statistics.median(seconds), RATE_UNIT, bare("bare-lookup", rows, str(rows)))
+
+
+def lookup_copy() -> Figure:
+    return lookup("lookup_copy", "full")
+
+
+def lookup_files() -> Figure:
+    return lookup("lookup_files", "auto")
 
 
 def exchange() -> Figure:
@@ -277,31 +320,99 @@ def idle_mb() -> Figure:
         return Figure("idle_mb", pss_mb([process["pid"] for process in world.cluster.look()]), "MiB PSS, JM + TM")
 
 
-def snapshot_lag_s() -> Figure:
+MAKE_ORDERS = (
+    generator("g", 10_000_000, "1000")
+    + "CREATE TABLE orders (order_id INT, made TIMESTAMP(3)) WITH ('bucket' = '-1');\n"
+    "SET 'table.local-time-zone' = 'UTC';\nSET 'execution.checkpointing.interval' = '1 s';\n"
+    "SET 'pipeline.name' = 'lag';\n"
+    "INSERT INTO orders SELECT order_id, CAST(PROCTIME() AS TIMESTAMP(3)) FROM g;\n"
+)
+
+
+def lag_s(world: World, table: str) -> float:
     """Rows carry the time when they were made; it is compared with the time when a snapshot that has them is seen."""
     lags: list[float] = []
+    wait_until("a first snapshot", 60, lambda: tables.snapshot_id(world.house, table) > 0)
+    seen, newest = tables.snapshot_id(world.house, table), 0.0
+    end = time.monotonic() + max(5.0, 20 * SCALE)
+    while time.monotonic() < end:
+        time.sleep(0.01)
+        now_id = tables.snapshot_id(world.house, table)
+        if now_id == seen:
+            continue
+        now, seen = time.time(), now_id
+        made = [row["made"].replace(tzinfo=UTC).timestamp() for row in tables.read(world.house, table)]
+        lags += [now - when for when in made if when > newest and newest]
+        newest = max(made)
+    return statistics.median(lags)
+
+
+def snapshot_lag_s() -> Figure:
     with fresh() as world:
+        world.sql(MAKE_ORDERS, "--detach")
+        return Figure("snapshot_lag_s", lag_s(world, "default.orders"), "s, median; interval 1 s")
+
+
+def chained_lag_s() -> Figure:
+    """The same through a second job, which reads what the first one commits and writes it on, every 0.1 s: the first
+    job's interval, half of it on average, and the way from table to table."""
+    with fresh() as world:
+        world.sql(MAKE_ORDERS, "--detach")
+        wait_until("a first snapshot", 60, lambda: tables.snapshot_id(world.house, "default.orders") > 0)
         world.sql(
-            generator("g", 10_000_000, "1000")
-            + "CREATE TABLE orders (order_id INT, made TIMESTAMP(3)) WITH ('bucket' = '-1');\n"
-            "SET 'table.local-time-zone' = 'UTC';\nSET 'execution.checkpointing.interval' = '1 s';\n"
-            "SET 'pipeline.name' = 'lag';\n"
-            "INSERT INTO orders SELECT order_id, CAST(PROCTIME() AS TIMESTAMP(3)) FROM g;\n",
+            "CREATE TABLE copies (order_id INT, made TIMESTAMP(3)) WITH ('bucket' = '-1');\n"
+            "SET 'execution.checkpointing.interval' = '100 ms';\nSET 'pipeline.name' = 'chained';\n"
+            "INSERT INTO copies SELECT * FROM orders;\n",
             "--detach",
         )
-        wait_until("a first snapshot", 60, lambda: tables.snapshot_id(world.house, "default.orders") > 0)
-        seen, newest = tables.snapshot_id(world.house, "default.orders"), 0.0
-        end = time.monotonic() + max(5.0, 20 * SCALE)
-        while time.monotonic() < end:
-            time.sleep(0.01)
-            now_id = tables.snapshot_id(world.house, "default.orders")
-            if now_id == seen:
-                continue
-            now, seen = time.time(), now_id
-            made = [row["made"].replace(tzinfo=UTC).timestamp() for row in tables.read(world.house, "default.orders")]
-            lags += [now - when for when in made if when > newest and newest]
-            newest = max(made)
-    return Figure("snapshot_lag_s", statistics.median(lags), "s, median; interval 1 s")
+        return Figure("chained_lag_s", lag_s(world, "default.copies"), "s, median; intervals 1 s and 0.1 s")
+
+
+STATE_KEYS = 5_000_000
+STATE_OPTIONS = ("-D", "taskmanager.memory.process.size=16gb", "-D", "heartbeat.interval=10ms")
+
+
+def grouped(interval: str) -> tuple[float, float]:
+    """CPU-seconds of a GROUP BY over STATE_KEYS keys, and its longest stop once all keys are there, as heartbeats every
+    10 ms tell it: the longest time in which no row was read."""
+    rows = rows_of(60)
+    statements = (
+        f"CREATE TEMPORARY TABLE g (k INT, v INT) WITH ('connector' = 'datagen', 'rows-per-second' = '{ALL_SPEED}', "
+        f"'number-of-rows' = '{rows}', 'fields.k.min' = '1', 'fields.k.max' = '{int(STATE_KEYS * SCALE)}');\n"
+        "CREATE TEMPORARY TABLE b (k INT, n BIGINT, s BIGINT) WITH ('connector' = 'blackhole');\n"
+        f"SET 'execution.checkpointing.interval' = '{interval}';\nSET 'pipeline.name' = 'grouped';\n"
+        "INSERT INTO b SELECT k, COUNT(*), SUM(v) FROM g GROUP BY k;\n"
+    )
+    longest, seen, since = 0.0, 0, time.monotonic()
+
+    def look(cluster: Cluster) -> bool:
+        nonlocal longest, seen, since
+        job = cluster.rest(f"/jobs/{cluster.job('grouped')['jid']}")
+        now, read = time.monotonic(), sum(vertex["metrics"]["read-records"] for vertex in job["vertices"])
+        if rows // 2 < seen < rows * 0.95:
+            longest = max(longest, now - since)
+        if read != seen:
+            seen, since = read, now
+        return job["state"] == "FINISHED"
+
+    with World(Path(tempfile.mkdtemp(prefix="leat-bench-")), STATE_OPTIONS) as world:
+
+        def run() -> None:
+            world.sql(statements, "--detach")
+            wait_until("all rows are grouped", 600, lambda: look(world.cluster), pause=0.003)
+
+        return world.cpu_of(run), longest
+
+
+def state_snapshot() -> Figure:
+    runs = [(grouped("2 s")[0], grouped("0 s")[0]) for _ in range(RUNS)]
+    rates = [rows_of(60) / statistics.median(seconds) for seconds in zip(*runs, strict=True)]
+    return Figure("state_snapshot", rates[0], RATE_UNIT, rates[1])
+
+
+def state_snapshot_stop_ms() -> Figure:
+    stops = [grouped("2 s")[1] * 1000 for _ in range(RUNS)]
+    return Figure("state_snapshot_stop_ms", statistics.median(stops), "ms, heartbeats every 10 ms")
 
 
 FIGURES = [
@@ -309,10 +420,15 @@ FIGURES = [
     datagen_append,
     lab_batch,
     lab_stream,
+    lookup_copy,
+    lookup_files,
     exchange,
     start_s,
     idle_mb,
     snapshot_lag_s,
+    chained_lag_s,
+    state_snapshot,
+    state_snapshot_stop_ms,
 ]
 
 
@@ -328,10 +444,15 @@ PEER = {
     "datagen_append": ("1.57 M", "≥ 8 M"),
     "lab_batch": ("0.148 M", "≥ 8 M"),
     "lab_stream": ("0.092 M", "≥ 3 M"),
+    "lookup_copy": ("", ""),
+    "lookup_files": ("", ""),
     "exchange": ("", "≥ 25 M"),
     "start_s": ("11.8", "≤ 0.3"),
     "idle_mb": ("930", "≤ 40"),
     "snapshot_lag_s": ("", "≤ 1.3"),
+    "chained_lag_s": ("", ""),
+    "state_snapshot": ("", ""),
+    "state_snapshot_stop_ms": ("", "≤ 100"),
 }
 DOCUMENT = ROOT / "docs/benchmarks.md"
 MARK = "<!-- the table: ./dev bench --record -->\n"

@@ -104,7 +104,8 @@ static int parse(action_arguments *given, int argc, char **argv)
             given->name = given->name_room;
         }
     }
-    return given->name ? -1 : wrong("%s", "say which action");
+    if (!given->name) return wrong("%s", "say which action");
+    return strcmp(given->name, "mysql_sync_table") == 0 ? -1 : wrong("there is no action '%s'", given->name);
 }
 
 static leat_code submit(action_arguments *given, leat_client *client, leat_attached *attached, leat_error *error)
@@ -137,6 +138,7 @@ int leat_cli_action(int argc, char **argv)
     leat_connection connection = {.pipe = -1};
     leat_error error = {0};
     leat_code code = leat_connection_open(&given.place, given.is_detached ? NULL : &given.config, &connection, &error);
+    attached.is_embedded = connection.is_embedded;
     if (code == LEAT_OK) code = submit(&given, connection.client, &attached, &error);
     if (code == LEAT_OK && !given.is_detached) code = leat_attached_wait(&attached, connection.client, &error);
     exit_code = code == LEAT_OK ? (attached.failed ? LEAT_EXIT_FAILED : LEAT_EXIT_GOOD) : leat_cli_failed(&error);

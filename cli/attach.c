@@ -39,6 +39,21 @@ static void count_records(const json_t *answer, int64_t *read, int64_t *written)
     }
 }
 
+enum { WAIT_SAID_MS = 1000 }; /* a cluster that is starting gets its slots sooner */
+
+/* On a line of its own whenever it changes. */
+static void say_wait(const leat_attached *self, leat_attached_job *job, const json_t *answer)
+{
+    char wait[sizeof job->wait] = "";
+    (void)leat_jobs_print_wait(answer, wait, sizeof wait);
+    if (leat_cli_now_ms() - job->submitted_ms < WAIT_SAID_MS || strcmp(wait, job->wait) == 0) return;
+    memcpy(job->wait, wait, sizeof wait);
+    if (!wait[0]) return;
+    leat_cli_say("job %s waits for slots: %s", job->id, wait);
+    leat_cli_say("hint: %s", self->is_embedded ? "-D taskmanager.numberOfTaskSlots=N gives the run more slots"
+                                               : "leat cluster add-taskmanager");
+}
+
 /* One look at a job. */
 static leat_code look(leat_attached *self, leat_attached_job *job, leat_client *client, leat_error *error)
 {
@@ -69,6 +84,7 @@ static leat_code look(leat_attached *self, leat_attached_job *job, leat_client *
         leat_cli_progress("%s · %s · %s · %" PRId64 " records", job->name, state, duration,
                           read > written ? read : written);
     }
+    say_wait(self, job, answer);
     json_decref(answer);
     return LEAT_OK;
 }

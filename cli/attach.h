@@ -8,12 +8,14 @@ enum { LEAT_ATTACHED_MAX = 256 };
 typedef struct leat_attached_job {
     char id[33], name[256], state[32];
     int64_t submitted_ms; /* monotonic */
+    char wait[96];        /* for slots: what was said last */
 } leat_attached_job;
 
 typedef struct leat_attached {
     leat_attached_job jobs[LEAT_ATTACHED_MAX];
     int count;
-    int failed; /* how many did not finish well; their causes were said */
+    bool is_embedded; /* the cluster is this run's own */
+    int failed;       /* how many did not finish well; their causes were said */
 } leat_attached;
 
 /* Says on stderr that it was submitted. */

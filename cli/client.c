@@ -7,7 +7,7 @@
 
 #include "common/memory.h"
 
-enum { CONNECT_TIMEOUT_MS = 5000, FINISH_TIMEOUT_MS = 5000, ANSWER_BYTES_MAX = 256 << 20 };
+enum { CONNECT_TIMEOUT_MS = 5000, FINISH_TIMEOUT_MS = 5000, GET_TIMEOUT_MS = 30000, ANSWER_BYTES_MAX = 256 << 20 };
 
 struct leat_client {
     char *url;
@@ -15,6 +15,7 @@ struct leat_client {
     CURLM *multi;
     struct curl_slist *headers;
     bool is_finishing;
+    long timeout_ms; /* of the next call; 0: none, as for long polls and statements */
 };
 
 static size_t take(char *data, size_t size, size_t count, void *arg)
@@ -141,7 +142,9 @@ leat_code leat_client_call(leat_client *client, const char *method, const char *
     curl_easy_setopt(client->easy, CURLOPT_WRITEFUNCTION, take);
     curl_easy_setopt(client->easy, CURLOPT_WRITEDATA, out);
     curl_easy_setopt(client->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
-    if (client->is_finishing) curl_easy_setopt(client->easy, CURLOPT_TIMEOUT_MS, (long)FINISH_TIMEOUT_MS);
+    long timeout_ms = client->is_finishing ? FINISH_TIMEOUT_MS : client->timeout_ms;
+    curl_easy_setopt(client->easy, CURLOPT_TIMEOUT_MS, timeout_ms);
+    client->timeout_ms = 0;
     set_body(client, method, text);
     bool was_interrupted = false;
     CURLcode result = CURLE_OUT_OF_MEMORY;
@@ -158,7 +161,10 @@ leat_code leat_client_call(leat_client *client, const char *method, const char *
     if (result != CURLE_OK) {
         leat_code code =
             leat_fail(error, LEAT_UNAVAILABLE, "the job manager at %s: %s", client->url, curl_easy_strerror(result));
-        leat_fail_hint(error, "is it running? 'leat cluster status' tells");
+        if (result == CURLE_OPERATION_TIMEDOUT)
+            leat_fail_hint(error, "it listens but gives no answer: is the process stopped, or the machine overloaded?");
+        else
+            leat_fail_hint(error, "is it running? 'leat cluster status' tells");
         return code;
     }
     return status < 400 ? LEAT_OK : fail_as_told(status, out, error);
@@ -168,6 +174,7 @@ leat_code leat_client_json(leat_client *client, const char *method, const char *
                            leat_error *error)
 {
     leat_bytes answer = {0};
+    if (strcmp(method, "GET") == 0) client->timeout_ms = GET_TIMEOUT_MS;
     leat_code code = leat_client_call(client, method, path, body, &answer, error);
     if (code == LEAT_OK && out) {
         json_error_t problem;

@@ -15,7 +15,8 @@ void leat_client_finish(leat_client *client);
  * an error made of the answer's text, code and hint. UNAVAILABLE: nobody listens there; CANCELED: a signal came. */
 LEAT_CHECKED leat_code leat_client_call(leat_client *client, const char *method, const char *path, json_t *body,
                                         leat_bytes *out, leat_error *error);
-/* The same, for answers that are one JSON value; *out is the caller's (NULL: not wanted). */
+/* The same, for answers that are one JSON value; *out is the caller's (NULL: not wanted). A GET gives up after half a
+ * minute: what it asks for lies ready. */
 LEAT_CHECKED leat_code leat_client_json(leat_client *client, const char *method, const char *path, json_t *body,
                                         json_t **out, leat_error *error);
 /* Part of a path, percent-encoded, for building paths; appended. */

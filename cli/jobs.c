@@ -27,6 +27,16 @@ bool leat_jobs_has_ended(const char *state)
     return strcmp(state, "FINISHED") == 0 || strcmp(state, "FAILED") == 0 || strcmp(state, "CANCELED") == 0;
 }
 
+bool leat_jobs_print_wait(const json_t *job, char *out, size_t size)
+{
+    const json_t *wait = json_object_get(job, "waiting-for-slots");
+    if (!json_is_object(wait)) return false;
+    int64_t needed = number_of(wait, "needed"), available = number_of(wait, "free");
+    snprintf(out, size, "it needs %" PRId64 " slot%s, %" PRId64 " %s free%s", needed, needed == 1 ? "" : "s", available,
+             available == 1 ? "is" : "are", available >= needed ? "; an older job waits before it" : "");
+    return true;
+}
+
 leat_code leat_jobs_cancel(leat_client *client, const char *id, leat_error *error)
 {
     char path[64];
@@ -127,8 +137,11 @@ static void print_time(int64_t at_ms, char *out, size_t size)
     strftime(out, size, "%Y-%m-%d %H:%M:%S", &parts);
 }
 
+static const char add_slots_hint[] = "leat cluster add-taskmanager";
+
 static void print_jobs(const json_t *jobs)
 {
+    bool has_waiting = false;
     printf("%-32s  %-12s %-19s  %-12s %-9s %s\n", "ID", "STATE", "STARTED", "DURATION", "TASKS", "NAME");
     for (size_t i = 0; i < json_array_size(jobs); i++) {
         const json_t *job = json_array_get(jobs, i), *tasks = json_object_get(job, "tasks");
@@ -136,9 +149,13 @@ static void print_jobs(const json_t *jobs)
         print_time(number_of(job, "start-time"), started, sizeof started);
         leat_cli_print_duration(number_of(job, "duration"), duration, sizeof duration);
         snprintf(counts, sizeof counts, "%" PRId64 "/%" PRId64, number_of(tasks, "running"), number_of(tasks, "total"));
-        printf("%-32s  %-12s %-19s  %-12s %-9s %s\n", text_of(job, "jid"), text_of(job, "state"), started, duration,
-               counts, text_of(job, "name"));
+        char wait[96] = "";
+        bool is_waiting = leat_jobs_print_wait(job, wait, sizeof wait);
+        has_waiting = has_waiting || is_waiting;
+        printf("%-32s  %-12s %-19s  %-12s %-9s %s%s%s%s\n", text_of(job, "jid"), text_of(job, "state"), started,
+               duration, counts, text_of(job, "name"), is_waiting ? " (waits: " : "", wait, is_waiting ? ")" : "");
     }
+    if (has_waiting) printf("hint: %s\n", add_slots_hint);
 }
 
 static int end(leat_connection *connection, leat_code code, leat_error *error)
@@ -224,6 +241,9 @@ static void print_job(const json_t *job, const json_t *checkpoints, const json_t
     printf(
         "job           %s\nid            %s\nstate         %s\ntype          %s\nstarted       %s\nduration      %s\n",
         text_of(job, "name"), text_of(job, "jid"), text_of(job, "state"), text_of(job, "job-type"), started, duration);
+    char wait[96];
+    if (leat_jobs_print_wait(job, wait, sizeof wait))
+        printf("waits         for slots: %s\nhint          %s\n", wait, add_slots_hint);
     print_vertices(json_object_get(job, "vertices"));
     print_checkpoints(checkpoints);
     print_failures(exceptions);

@@ -117,6 +117,7 @@ static leat_code run_all(run *self, leat_error *error)
 {
     const run_arguments *given = self->given;
     LEAT_TRY(leat_connection_open(&given->place, given->is_detached ? NULL : &given->config, &self->connection, error));
+    self->attached.is_embedded = self->connection.is_embedded;
     LEAT_TRY(leat_cli_session_open(&self->session, self->connection.client, &given->config, error));
     for (int i = 0; i < given->init_count; i++)
         LEAT_TRY(run_script(self, &given->init[i], error));

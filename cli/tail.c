@@ -10,7 +10,7 @@
 #include "cli/table.h"
 #include "common/memory.h"
 
-enum { OPTION_FORMAT = 256, OPTION_ONCE, ROWS_KEPT_MAX = 10000, REPAINT_MS = 250 };
+enum { OPTION_FORMAT = 256, OPTION_ONCE, ROWS_KEPT_MAX = 10000, REPAINT_MS = 250, PICTURE_LINES = 5 };
 
 typedef enum tail_format { TAIL_TABLE, TAIL_JSON, TAIL_CHANGELOG } tail_format;
 
@@ -98,7 +98,8 @@ typedef struct current {
     json_t *columns; /* of the statement; borrowed */
     int keys[64], keys_count;
     int64_t changes;
-    bool has_dropped; /* too many rows: older ones are not shown */
+    bool has_dropped;  /* too many rows: older ones are not shown */
+    int painted_lines; /* of the last picture; PICTURE_LINES of them are no rows */
 } current;
 
 static void find_keys(current *self, const json_t *table)
@@ -190,7 +191,15 @@ static int terminal_rows(void)
     return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 8 ? size.ws_row : 0;
 }
 
-static leat_code paint(const current *self, const char *name, leat_error *error)
+/* On a terminal the picture takes the place of the one before, and what stands above it stays. Long lines are cut at
+ * the edge: wrapped ones would take more lines than are gone back. */
+static void begin_picture(int lines_before)
+{
+    if (lines_before) printf("\033[%dA", lines_before);
+    fputs("\r\033[J\033[?7l", stdout);
+}
+
+static leat_code paint(current *self, const char *name, leat_error *error)
 {
     size_t count = json_object_size(self->rows), used = 0;
     json_t **sorted = leat_calloc(count + 1, sizeof *sorted);
@@ -209,14 +218,16 @@ static leat_code paint(const current *self, const char *name, leat_error *error)
     for (size_t r = first; code == LEAT_OK && r < first + shown; r++)
         leat_table_view_fit_row(&view, sorted[r], 1, LEAT_TABLE_CELL_MAX);
     if (code == LEAT_OK) {
-        if (is_terminal) fputs("\033[H\033[J", stdout);
+        if (is_terminal) begin_picture(self->painted_lines);
         if (is_terminal) printf("%s · %zu rows · %" PRId64 " changes\n", name, used, self->changes);
         leat_table_print_head(&view, self->columns, NULL, stdout);
         for (size_t r = first; r < first + shown; r++)
             leat_table_print_row(&view, sorted[r], 1, "<NULL>", stdout);
         leat_table_print_rule(&view, stdout);
-        if (shown < used || self->has_dropped) printf("… %zu of %zu rows shown\n", shown, used);
-        if (!is_terminal) putchar('\n');
+        bool has_more = shown < used || self->has_dropped;
+        if (has_more) printf("… %zu of %zu rows shown\n", shown, used);
+        fputs(is_terminal ? "\033[?7h" : "\n", stdout);
+        self->painted_lines = (int)shown + PICTURE_LINES + has_more;
         code = leat_cli_flush(error);
     }
     leat_table_view_done(&view);
@@ -229,6 +240,7 @@ static leat_code watch(leat_cli_session *session, const json_t *statement, const
 {
     current self = {.rows = json_object(), .columns = json_object_get(statement, "columns")};
     find_keys(&self, table);
+    (void)setvbuf(stdout, NULL, _IOFBF, BUFSIZ); /* a picture is written at once: no flicker */
     int64_t from = 0, painted_ms = 0;
     bool is_dirty = false, is_end = false;
     leat_code code = LEAT_OK;

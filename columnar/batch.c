@@ -99,13 +99,41 @@ leat_batch *leat_batch_share(const leat_batch *batch)
             return NULL;
         }
     }
-    shared->rows = batch->rows;
-    shared->selected = batch->selected;
-    shared->kinds = batch->kinds;
-    shared->kinds_buffer = leat_buffer_ref(batch->kinds_buffer);
-    shared->selection = batch->selection;
-    shared->selection_buffer = leat_buffer_ref(batch->selection_buffer);
+    leat_batch_share_rows(shared, batch);
     return shared;
+}
+
+void leat_batch_share_rows(leat_batch *to, const leat_batch *from)
+{
+    to->rows = from->rows;
+    to->selected = from->selected;
+    to->kinds = from->kinds;
+    to->kinds_buffer = leat_buffer_ref(from->kinds_buffer);
+    to->selection = from->selection;
+    to->selection_buffer = leat_buffer_ref(from->selection_buffer);
+}
+
+leat_code leat_batch_keep_adds(leat_batch *batch, leat_error *error)
+{
+    if (!batch->kinds) return LEAT_OK;
+    uint8_t removes = 0;
+    for (int32_t i = 0; i < batch->rows; i++)
+        removes |= (uint8_t)!leat_row_kind_is_add(batch->kinds[i]);
+    if (!removes) return LEAT_OK;
+    leat_buffer *selection = leat_buffer_new((size_t)batch->selected * sizeof(uint16_t));
+    if (!selection) return leat_fail_no_memory(error);
+    uint16_t *rows = (uint16_t *)(void *)selection->data;
+    int32_t count = 0;
+    for (int32_t i = 0; i < batch->selected; i++) {
+        int32_t row = leat_batch_row(batch, i);
+        rows[count] = (uint16_t)row;
+        count += leat_row_kind_is_add(batch->kinds[row]);
+    }
+    leat_buffer_unref(batch->selection_buffer);
+    batch->selection = rows;
+    batch->selection_buffer = selection;
+    batch->selected = count;
+    return LEAT_OK;
 }
 
 size_t leat_batch_bytes(const leat_batch *batch)

@@ -94,6 +94,10 @@ leat_batch *leat_batch_share(const leat_batch *batch);
 void leat_column_clear(leat_column *column);
 /* Lets *to share from's buffers. */
 LEAT_CHECKED leat_code leat_column_share(leat_column *to, const leat_column *from, leat_error *error);
+/* Lets *to, which has only columns so far, have the number of rows, the kinds and the selection of *from. */
+void leat_batch_share_rows(leat_batch *to, const leat_batch *from);
+/* Takes the rows that are -U and -D out of the selection. */
+LEAT_CHECKED leat_code leat_batch_keep_adds(leat_batch *batch, leat_error *error);
 /* Bytes of the selected rows, roughly: what budgets and credits count. */
 size_t leat_batch_bytes(const leat_batch *batch);
 
@@ -159,6 +163,10 @@ LEAT_CHECKED leat_code leat_batch_builder_finish(leat_batch_builder *builder, le
  * capacity_rows - rows first. Row kinds come along. */
 LEAT_CHECKED leat_code leat_batch_builder_append_rows(leat_batch_builder *builder, const leat_batch *batch,
                                                       const uint16_t *rows, int32_t count, leat_error *error);
+
+/* As above, row rows[i] of batches[i]: batches of any size, of the same layouts, without kinds. */
+LEAT_CHECKED leat_code leat_batch_builder_append_far(leat_batch_builder *builder, const leat_batch *const *batches,
+                                                     const int32_t *rows, int32_t count, leat_error *error);
 
 /* Row by row: begin a row, set each column once, in any order; unset columns are NULL. */
 LEAT_CHECKED leat_code leat_batch_builder_begin_row(leat_batch_builder *builder, leat_row_kind kind, leat_error *error);

@@ -185,6 +185,62 @@ leat_code leat_batch_builder_append_rows(leat_batch_builder *builder, const leat
     return LEAT_OK;
 }
 
+#define GATHER_FAR(width)                                                                                              \
+    for (int32_t i = 0; i < count; i++) {                                                                              \
+        const uint8_t *from = batches[i]->columns[c].values;                                                           \
+        memcpy(to + (size_t)i * (width), from + (size_t)rows[i] * (width), width);                                     \
+    }
+
+static void gather_far(uint8_t *restrict to, const leat_batch *const *batches, int32_t c, const int32_t *rows,
+                       int32_t count, leat_layout layout)
+{
+    switch (layout) {
+    case LEAT_LAYOUT_8: GATHER_FAR(1) break;
+    case LEAT_LAYOUT_16: GATHER_FAR(2) break;
+    case LEAT_LAYOUT_32: GATHER_FAR(4) break;
+    case LEAT_LAYOUT_64: GATHER_FAR(8) break;
+    case LEAT_LAYOUT_128:
+    case LEAT_LAYOUT_VIEW: GATHER_FAR(16) break;
+    }
+}
+
+/* Long strings come into the builder's heap; NULLs are cleared where a batch has some. */
+static leat_code gather_far_rest(leat_batch_builder *builder, int32_t c, const leat_batch *const *batches,
+                                 const int32_t *rows, int32_t count, leat_error *error)
+{
+    leat_column_builder *column = &builder->columns[c];
+    leat_view *views = (leat_view *)(void *)column->values->data + builder->rows;
+    for (int32_t i = 0; i < count; i++) {
+        const leat_column *from = &batches[i]->columns[c];
+        if (leat_column_is_null(from, rows[i])) {
+            LEAT_TRY(ensure_validity(builder, column, error));
+            leat_bit_clear(column->validity->data, builder->rows + i);
+        }
+        if (column->layout != LEAT_LAYOUT_VIEW || views[i].length <= LEAT_VIEW_INLINE_MAX) continue;
+        leat_view view = views[i];
+        LEAT_TRY(leat_view_make(&views[i], leat_view_data(from, &view), (size_t)view.length, &column->heap,
+                                &column->heap_used, error));
+    }
+    return LEAT_OK;
+}
+
+leat_code leat_batch_builder_append_far(leat_batch_builder *builder, const leat_batch *const *batches,
+                                        const int32_t *rows, int32_t count, leat_error *error)
+{
+    LEAT_ASSERT(count <= builder->capacity_rows - builder->rows);
+    if (count == 0) return LEAT_OK;
+    for (int32_t c = 0; c < builder->columns_count; c++) {
+        leat_column_builder *column = &builder->columns[c];
+        LEAT_TRY(ensure_values(builder, column, error));
+        size_t width = leat_layout_bytes(column->layout);
+        gather_far(column->values->data + (size_t)builder->rows * width, batches, c, rows, count, column->layout);
+        LEAT_TRY(gather_far_rest(builder, c, batches, rows, count, error));
+    }
+    if (builder->kinds) memset(builder->kinds->data + builder->rows, LEAT_ROW_INSERT, (size_t)count);
+    builder->rows += count;
+    return LEAT_OK;
+}
+
 leat_code leat_batch_builder_begin_row(leat_batch_builder *builder, leat_row_kind kind, leat_error *error)
 {
     LEAT_ASSERT(builder->rows < builder->capacity_rows);

@@ -90,13 +90,7 @@ static int64_t now_us(const leat_kernel_call *call)
             ((ctype *)call->values)[call->active[i]] = value;                                                          \
         return LEAT_OK;                                                                                                \
     }                                                                                                                  \
-    leat_kernel_choice leat_select_##name(const leat_type *arguments, int32_t count, const leat_type *result)          \
-    {                                                                                                                  \
-        (void)arguments;                                                                                               \
-        (void)count;                                                                                                   \
-        (void)result;                                                                                                  \
-        return (leat_kernel_choice){.run = name##_rows};                                                               \
-    }
+    LEAT_SELECT(name, .run = name##_rows)
 CLOCK(now, int64_t, utc)
 CLOCK(local_timestamp, int64_t, local)
 CLOCK(current_date, int32_t, floor_to(local, day_us) / day_us)
@@ -127,10 +121,4 @@ static leat_code to_timestamp_ltz_rows(leat_kernel_call *call, leat_error *error
     return LEAT_OK;
 }
 
-leat_kernel_choice leat_select_to_timestamp_ltz(const leat_type *arguments, int32_t count, const leat_type *result)
-{
-    (void)arguments;
-    (void)count;
-    (void)result;
-    return (leat_kernel_choice){.run = to_timestamp_ltz_rows, .can_fail = true};
-}
+LEAT_SELECT(to_timestamp_ltz, .run = to_timestamp_ltz_rows, .can_fail = true)

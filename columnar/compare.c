@@ -199,16 +199,8 @@ static leat_code least_row(leat_kernel_call *call, leat_error *error)
     return pick(call, -1, error);
 }
 
-#define SELECT_ROW(name)                                                                                               \
-    leat_kernel_choice leat_select_##name(const leat_type *arguments, int32_t count, const leat_type *result)          \
-    {                                                                                                                  \
-        (void)arguments;                                                                                               \
-        (void)count;                                                                                                   \
-        (void)result;                                                                                                  \
-        return (leat_kernel_choice){.run = name##_row};                                                                \
-    }
-SELECT_ROW(distinct)
-SELECT_ROW(not_distinct)
-SELECT_ROW(in)
-SELECT_ROW(greatest)
-SELECT_ROW(least)
+LEAT_SELECT(distinct, .run = distinct_row)
+LEAT_SELECT(not_distinct, .run = not_distinct_row)
+LEAT_SELECT(in, .run = in_row)
+LEAT_SELECT(greatest, .run = greatest_row)
+LEAT_SELECT(least, .run = least_row)

@@ -6,6 +6,16 @@
 #define LEAT_SELECTOR(name)                                                                                            \
     leat_kernel_choice leat_select_##name(const leat_type *arguments, int32_t count, const leat_type *result);
 
+/* Defines one that chooses the same kernel for all types: LEAT_SELECT(upper, .run = upper_rows). */
+#define LEAT_SELECT(name, ...)                                                                                         \
+    leat_kernel_choice leat_select_##name(const leat_type *arguments, int32_t count, const leat_type *result)          \
+    {                                                                                                                  \
+        (void)arguments;                                                                                               \
+        (void)count;                                                                                                   \
+        (void)result;                                                                                                  \
+        return (leat_kernel_choice){__VA_ARGS__};                                                                      \
+    }
+
 LEAT_SELECTOR(add)
 LEAT_SELECTOR(subtract)
 LEAT_SELECTOR(multiply)
@@ -85,5 +95,4 @@ LEAT_SELECTOR(now)
 LEAT_SELECTOR(local_timestamp)
 LEAT_SELECTOR(current_date)
 LEAT_SELECTOR(current_time)
-LEAT_SELECTOR(to_timestamp_ltz)
 LEAT_SELECTOR(to_timestamp_ltz)

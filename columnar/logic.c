@@ -63,18 +63,10 @@ TRUTH(is_not_true, 1, 1)
 TRUTH(is_false, 0, 0)
 TRUTH(is_not_false, 0, 1)
 
-#define SELECT(name)                                                                                                   \
-    leat_kernel_choice leat_select_##name(const leat_type *arguments, int32_t count, const leat_type *result)          \
-    {                                                                                                                  \
-        (void)arguments;                                                                                               \
-        (void)count;                                                                                                   \
-        (void)result;                                                                                                  \
-        return (leat_kernel_choice){.run = name##_vector, .is_vector = true};                                          \
-    }
-SELECT(not )
-SELECT(is_null)
-SELECT(is_not_null)
-SELECT(is_true)
-SELECT(is_not_true)
-SELECT(is_false)
-SELECT(is_not_false)
+LEAT_SELECT(not, .run = not_vector, .is_vector = true)
+LEAT_SELECT(is_null, .run = is_null_vector, .is_vector = true)
+LEAT_SELECT(is_not_null, .run = is_not_null_vector, .is_vector = true)
+LEAT_SELECT(is_true, .run = is_true_vector, .is_vector = true)
+LEAT_SELECT(is_not_true, .run = is_not_true_vector, .is_vector = true)
+LEAT_SELECT(is_false, .run = is_false_vector, .is_vector = true)
+LEAT_SELECT(is_not_false, .run = is_not_false_vector, .is_vector = true)

@@ -18,15 +18,6 @@
     default: break;                                                                                                    \
     }
 
-#define SELECT(name)                                                                                                   \
-    leat_kernel_choice leat_select_##name(const leat_type *arguments, int32_t count, const leat_type *result)          \
-    {                                                                                                                  \
-        (void)arguments;                                                                                               \
-        (void)count;                                                                                                   \
-        (void)result;                                                                                                  \
-        return (leat_kernel_choice){.run = name##_rows};                                                               \
-    }
-
 static leat_code abs_rows(leat_kernel_call *call, leat_error *error)
 {
     (void)error;
@@ -54,7 +45,7 @@ static leat_code abs_rows(leat_kernel_call *call, leat_error *error)
     }
     return LEAT_OK;
 }
-SELECT(abs)
+LEAT_SELECT(abs, .run = abs_rows)
 
 static leat_code sign_rows(leat_kernel_call *call, leat_error *error)
 {
@@ -76,7 +67,7 @@ static leat_code sign_rows(leat_kernel_call *call, leat_error *error)
     }
     return LEAT_OK;
 }
-SELECT(sign)
+LEAT_SELECT(sign, .run = sign_rows)
 
 /* Towards minus (up: plus) infinity, to an integer at scale 0. */
 static __int128 floor_decimal(__int128 value, int32_t scale, bool up)
@@ -125,14 +116,14 @@ static leat_code floor_rows(leat_kernel_call *call, leat_error *error)
     (void)error;
     return floor_ceil(call, false);
 }
-SELECT(floor)
+LEAT_SELECT(floor, .run = floor_rows)
 
 static leat_code ceil_rows(leat_kernel_call *call, leat_error *error)
 {
     (void)error;
     return floor_ceil(call, true);
 }
-SELECT(ceil)
+LEAT_SELECT(ceil, .run = ceil_rows)
 
 /* To `digits` after the point (negative: before it), keeping the value's scale. */
 static __int128 round_decimal(__int128 value, int32_t scale, int32_t digits, bool is_cut)
@@ -201,14 +192,14 @@ static leat_code round_rows(leat_kernel_call *call, leat_error *error)
     (void)error;
     return round_any(call, false);
 }
-SELECT(round)
+LEAT_SELECT(round, .run = round_rows)
 
 static leat_code truncate_rows(leat_kernel_call *call, leat_error *error)
 {
     (void)error;
     return round_any(call, true);
 }
-SELECT(truncate)
+LEAT_SELECT(truncate, .run = truncate_rows)
 
 #define OF_DOUBLE(name, expression)                                                                                    \
     static leat_code name##_rows(leat_kernel_call *call, leat_error *error)                                            \
@@ -221,7 +212,7 @@ SELECT(truncate)
         }                                                                                                              \
         return LEAT_OK;                                                                                                \
     }                                                                                                                  \
-    SELECT(name)
+    LEAT_SELECT(name, .run = name##_rows)
 OF_DOUBLE(sqrt, sqrt(x))
 OF_DOUBLE(exp, exp(x))
 OF_DOUBLE(ln, log(x))
@@ -251,7 +242,7 @@ OF_DOUBLE(radians, x / 180 * M_PI)
         }                                                                                                              \
         return LEAT_OK;                                                                                                \
     }                                                                                                                  \
-    SELECT(name)
+    LEAT_SELECT(name, .run = name##_rows)
 OF_TWO(power, pow(x, y))
 OF_TWO(atan2, atan2(x, y))
 
@@ -284,11 +275,11 @@ static leat_code pi_rows(leat_kernel_call *call, leat_error *error)
     (void)error;
     return fill_constant(call, M_PI);
 }
-SELECT(pi)
+LEAT_SELECT(pi, .run = pi_rows)
 
 static leat_code e_rows(leat_kernel_call *call, leat_error *error)
 {
     (void)error;
     return fill_constant(call, M_E);
 }
-SELECT(e)
+LEAT_SELECT(e, .run = e_rows)

@@ -7,15 +7,6 @@
 
 #define ROWS(call) for (int32_t i_ = 0, row; i_ < (call)->active_count && (row = (call)->active[i_], true); i_++)
 
-#define SELECT(name)                                                                                                   \
-    leat_kernel_choice leat_select_##name(const leat_type *arguments, int32_t count, const leat_type *result)          \
-    {                                                                                                                  \
-        (void)arguments;                                                                                               \
-        (void)count;                                                                                                   \
-        (void)result;                                                                                                  \
-        return (leat_kernel_choice){.run = name##_rows};                                                               \
-    }
-
 static int32_t int_at(const leat_operand *operand, int32_t row)
 {
     return LEAT_AT(int32_t, operand, row);
@@ -44,7 +35,7 @@ static leat_code concat_rows(leat_kernel_call *call, leat_error *error)
     }
     return LEAT_OK;
 }
-SELECT(concat)
+LEAT_SELECT(concat, .run = concat_rows)
 
 /* NULL separator: NULL; NULL parts are left out. */
 static leat_code concat_ws_rows(leat_kernel_call *call, leat_error *error)
@@ -70,7 +61,7 @@ static leat_code concat_ws_rows(leat_kernel_call *call, leat_error *error)
     }
     return LEAT_OK;
 }
-SELECT(concat_ws)
+LEAT_SELECT(concat_ws, .run = concat_ws_rows)
 
 static void put_code_point(leat_bytes *out, utf8proc_int32_t code)
 {
@@ -133,19 +124,19 @@ static leat_code upper_rows(leat_kernel_call *call, leat_error *error)
 {
     return case_rows(call, UPPER_CASE, error);
 }
-SELECT(upper)
+LEAT_SELECT(upper, .run = upper_rows)
 
 static leat_code lower_rows(leat_kernel_call *call, leat_error *error)
 {
     return case_rows(call, LOWER_CASE, error);
 }
-SELECT(lower)
+LEAT_SELECT(lower, .run = lower_rows)
 
 static leat_code initcap_rows(leat_kernel_call *call, leat_error *error)
 {
     return case_rows(call, TITLE_CASE, error);
 }
-SELECT(initcap)
+LEAT_SELECT(initcap, .run = initcap_rows)
 
 static int32_t character_bytes(const char *text, int32_t length)
 {
@@ -193,19 +184,19 @@ static leat_code trim_both_rows(leat_kernel_call *call, leat_error *error)
 {
     return trim_rows(call, true, true, error);
 }
-SELECT(trim_both)
+LEAT_SELECT(trim_both, .run = trim_both_rows)
 
 static leat_code trim_leading_rows(leat_kernel_call *call, leat_error *error)
 {
     return trim_rows(call, true, false, error);
 }
-SELECT(trim_leading)
+LEAT_SELECT(trim_leading, .run = trim_leading_rows)
 
 static leat_code trim_trailing_rows(leat_kernel_call *call, leat_error *error)
 {
     return trim_rows(call, false, true, error);
 }
-SELECT(trim_trailing)
+LEAT_SELECT(trim_trailing, .run = trim_trailing_rows)
 
 static leat_code set_slice(leat_kernel_call *call, int32_t row, leat_text text, int64_t first, int64_t count,
                            leat_error *error)
@@ -237,7 +228,7 @@ static leat_code substring_rows(leat_kernel_call *call, leat_error *error)
     }
     return LEAT_OK;
 }
-SELECT(substring)
+LEAT_SELECT(substring, .run = substring_rows)
 
 static leat_code left_rows(leat_kernel_call *call, leat_error *error)
 {
@@ -248,7 +239,7 @@ static leat_code left_rows(leat_kernel_call *call, leat_error *error)
     }
     return LEAT_OK;
 }
-SELECT(left)
+LEAT_SELECT(left, .run = left_rows)
 
 static leat_code right_rows(leat_kernel_call *call, leat_error *error)
 {
@@ -261,7 +252,7 @@ static leat_code right_rows(leat_kernel_call *call, leat_error *error)
     }
     return LEAT_OK;
 }
-SELECT(right)
+LEAT_SELECT(right, .run = right_rows)
 
 static leat_code char_length_rows(leat_kernel_call *call, leat_error *error)
 {
@@ -274,7 +265,7 @@ static leat_code char_length_rows(leat_kernel_call *call, leat_error *error)
     }
     return LEAT_OK;
 }
-SELECT(char_length)
+LEAT_SELECT(char_length, .run = char_length_rows)
 
 /* Character position of the needle at or after byte `from`, from 1; 0: none. An empty needle is at 1. */
 static int32_t find_text(leat_text hay, leat_text needle, int32_t from)
@@ -302,13 +293,13 @@ static leat_code locate_rows(leat_kernel_call *call, leat_error *error)
     }
     return LEAT_OK;
 }
-SELECT(locate)
+LEAT_SELECT(locate, .run = locate_rows)
 
 static leat_code position_rows(leat_kernel_call *call, leat_error *error)
 {
     return locate_rows(call, error);
 }
-SELECT(position)
+LEAT_SELECT(position, .run = position_rows)
 
 static leat_code instr_rows(leat_kernel_call *call, leat_error *error)
 {
@@ -320,7 +311,7 @@ static leat_code instr_rows(leat_kernel_call *call, leat_error *error)
     }
     return LEAT_OK;
 }
-SELECT(instr)
+LEAT_SELECT(instr, .run = instr_rows)
 
 /* An empty text to be replaced stands before each character and at the end. */
 static void put_between(leat_bytes *out, leat_text text, leat_text to)
@@ -364,7 +355,7 @@ static leat_code replace_rows(leat_kernel_call *call, leat_error *error)
     }
     return LEAT_OK;
 }
-SELECT(replace)
+LEAT_SELECT(replace, .run = replace_rows)
 
 static leat_code reverse_rows(leat_kernel_call *call, leat_error *error)
 {
@@ -384,7 +375,7 @@ static leat_code reverse_rows(leat_kernel_call *call, leat_error *error)
     }
     return LEAT_OK;
 }
-SELECT(reverse)
+LEAT_SELECT(reverse, .run = reverse_rows)
 
 enum { TEXT_BYTES_MAX = 16 * 1024 * 1024 }; /* of a value made by REPEAT, LPAD, RPAD */
 
@@ -406,13 +397,7 @@ static leat_code repeat_rows(leat_kernel_call *call, leat_error *error)
     return LEAT_OK;
 }
 
-leat_kernel_choice leat_select_repeat(const leat_type *arguments, int32_t count, const leat_type *result)
-{
-    (void)arguments;
-    (void)count;
-    (void)result;
-    return (leat_kernel_choice){.run = repeat_rows, .can_fail = true};
-}
+LEAT_SELECT(repeat, .run = repeat_rows, .can_fail = true)
 
 static leat_code pad_row(leat_kernel_call *call, int32_t row, bool is_left, leat_error *error)
 {
@@ -449,21 +434,9 @@ static leat_code rpad_rows(leat_kernel_call *call, leat_error *error)
     return LEAT_OK;
 }
 
-leat_kernel_choice leat_select_lpad(const leat_type *arguments, int32_t count, const leat_type *result)
-{
-    (void)arguments;
-    (void)count;
-    (void)result;
-    return (leat_kernel_choice){.run = lpad_rows, .can_fail = true};
-}
+LEAT_SELECT(lpad, .run = lpad_rows, .can_fail = true)
 
-leat_kernel_choice leat_select_rpad(const leat_type *arguments, int32_t count, const leat_type *result)
-{
-    (void)arguments;
-    (void)count;
-    (void)result;
-    return (leat_kernel_choice){.run = rpad_rows, .can_fail = true};
-}
+LEAT_SELECT(rpad, .run = rpad_rows, .can_fail = true)
 
 static leat_code ascii_rows(leat_kernel_call *call, leat_error *error)
 {
@@ -476,7 +449,7 @@ static leat_code ascii_rows(leat_kernel_call *call, leat_error *error)
     }
     return LEAT_OK;
 }
-SELECT(ascii)
+LEAT_SELECT(ascii, .run = ascii_rows)
 
 static leat_code chr_rows(leat_kernel_call *call, leat_error *error)
 {
@@ -490,4 +463,4 @@ static leat_code chr_rows(leat_kernel_call *call, leat_error *error)
     }
     return LEAT_OK;
 }
-SELECT(chr)
+LEAT_SELECT(chr, .run = chr_rows)

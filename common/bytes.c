@@ -22,6 +22,7 @@ void leat_bytes_reset(leat_bytes *bytes)
 static bool reserve(leat_bytes *bytes, size_t more)
 {
     size_t needed;
+    if (more <= bytes->capacity - bytes->size && !bytes->failed) return true;
     if (bytes->failed || !leat_add_size(bytes->size, more, &needed) ||
         leat_grow(&bytes->data, &bytes->capacity, needed, 1, NULL) != LEAT_OK) {
         bytes->failed = true;

@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,6 +151,17 @@ leat_code leat_parse_int(const char *text, int64_t *out, leat_error *error)
     return LEAT_OK;
 }
 
+leat_code leat_parse_double(const char *text, double *out, leat_error *error)
+{
+    char *end;
+    double number = strtod(text, &end);
+    while (isspace((unsigned char)*end))
+        end++;
+    if (end == text || *end || !isfinite(number)) return leat_fail(error, LEAT_INVALID, "'%s' is not a number", text);
+    *out = number;
+    return LEAT_OK;
+}
+
 leat_code leat_parse_bool(const char *text, bool *out, leat_error *error)
 {
     if (strcasecmp(text, "true") == 0)
@@ -161,13 +173,15 @@ leat_code leat_parse_bool(const char *text, bool *out, leat_error *error)
     return LEAT_OK;
 }
 
-static leat_code check_value(leat_option option, const char *value, leat_error *error)
+leat_code leat_option_check(leat_option_type type, const char *value, leat_error *error)
 {
     int64_t number;
+    double real;
     bool flag;
-    switch (options[option].type) {
+    switch (type) {
     case LEAT_OPTION_STRING: return LEAT_OK;
     case LEAT_OPTION_INT: return leat_parse_int(value, &number, error);
+    case LEAT_OPTION_DOUBLE: return leat_parse_double(value, &real, error);
     case LEAT_OPTION_BOOL: return leat_parse_bool(value, &flag, error);
     case LEAT_OPTION_DURATION: return leat_parse_duration_ms(value, &number, error);
     case LEAT_OPTION_MEMORY: return leat_parse_memory_bytes(value, &number, error);
@@ -197,7 +211,7 @@ leat_code leat_config_set(leat_config *config, const char *key, const char *valu
 {
     leat_option option = leat_option_by_key(key);
     if (option != LEAT_OPTIONS_COUNT) {
-        leat_code code = check_value(option, value, error);
+        leat_code code = leat_option_check(options[option].type, value, error);
         if (code != LEAT_OK) return leat_fail_in(error, code, "option '%s'", key);
     }
     char *value_copy = leat_strdup(value);
@@ -333,6 +347,14 @@ int64_t leat_config_int(const leat_config *config, leat_option option)
     int64_t value = 0;
     leat_code code = leat_parse_int(leat_config_string(config, option), &value, NULL);
     LEAT_ASSERT(code == LEAT_OK); /* checked when set; defaults are ours */
+    return value;
+}
+
+double leat_config_double(const leat_config *config, leat_option option)
+{
+    double value = 0;
+    leat_code code = leat_parse_double(leat_config_string(config, option), &value, NULL);
+    LEAT_ASSERT(code == LEAT_OK);
     return value;
 }
 

@@ -20,6 +20,7 @@ typedef enum leat_option {
 typedef enum leat_option_type {
     LEAT_OPTION_STRING,
     LEAT_OPTION_INT,
+    LEAT_OPTION_DOUBLE,
     LEAT_OPTION_BOOL,
     LEAT_OPTION_DURATION, /* "10 s", "500ms", "1 min"; a bare number is milliseconds */
     LEAT_OPTION_MEMORY,   /* "64 kb", "1gb"; a bare number is bytes */
@@ -33,6 +34,8 @@ typedef struct leat_option_info {
 } leat_option_info;
 
 const leat_option_info *leat_option_get_info(leat_option option);
+/* Whether the text is a value of that type. */
+LEAT_CHECKED leat_code leat_option_check(leat_option_type type, const char *value, leat_error *error);
 /* The option with this key, or LEAT_OPTIONS_COUNT. */
 leat_option leat_option_by_key(const char *key);
 /* The known key nearest to `key` by edit distance; NULL when none is near. */
@@ -62,6 +65,7 @@ const char *leat_config_find(const leat_config *config, const char *key);
 /* The value or the option's default; the types were checked when set. */
 const char *leat_config_string(const leat_config *config, leat_option option);
 int64_t leat_config_int(const leat_config *config, leat_option option);
+double leat_config_double(const leat_config *config, leat_option option);
 bool leat_config_bool(const leat_config *config, leat_option option);
 int64_t leat_config_duration_ms(const leat_config *config, leat_option option);
 int64_t leat_config_memory_bytes(const leat_config *config, leat_option option);
@@ -70,6 +74,7 @@ int64_t leat_config_memory_bytes(const leat_config *config, leat_option option);
 LEAT_CHECKED leat_code leat_parse_duration_ms(const char *text, int64_t *out, leat_error *error);
 LEAT_CHECKED leat_code leat_parse_memory_bytes(const char *text, int64_t *out, leat_error *error);
 LEAT_CHECKED leat_code leat_parse_int(const char *text, int64_t *out, leat_error *error);
+LEAT_CHECKED leat_code leat_parse_double(const char *text, double *out, leat_error *error);
 LEAT_CHECKED leat_code leat_parse_bool(const char *text, bool *out, leat_error *error);
 
 /* Edit distance, for "did you mean"; at most 64 characters are looked at. Case is ignored. */

@@ -32,6 +32,7 @@ typedef struct leat_env_vtable {
 struct leat_env {
     const leat_env_vtable *vtable;
     struct leat_storage *storage;
+    const char *tmp_folder; /* where scratch bytes may go (leat_storage_scratch); NULL: nowhere */
 };
 
 static inline int64_t leat_env_now_ms(leat_env *env)

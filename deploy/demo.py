@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -191,7 +192,7 @@ class Demo:
         self.cluster.add_task_manager()
         say("leat cluster add-taskmanager: another one has joined")
         for job in (self.orders_job, self.sync_job, self.sales_job):
-            wait_until(f"job {job} runs again", 30, lambda job=job: self.cluster.all_tasks_run(job))
+            wait_until(f"job {job} runs again", 30, partial(self.cluster.all_tasks_run, job))
         say("all jobs run again")
 
     def wait_for_stillness(self) -> None:

@@ -9,7 +9,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 OPTION = re.compile(r'LEAT_OPTION\((\w+), "([^"]*)", (\w+), "([^"]*)",\s*"((?:[^"\\]|\\.)*)"\)')
-TYPES = {"STRING": "text", "INT": "number", "BOOL": "true or false", "DURATION": "duration", "MEMORY": "size"}
+TYPES = {
+    "STRING": "text",
+    "INT": "number",
+    "DOUBLE": "number",
+    "BOOL": "true or false",
+    "DURATION": "duration",
+    "MEMORY": "size",
+}
 HEAD = """# Configuration
 
 Made from `common/options.inc` by `./dev docs`; do not edit.

@@ -80,20 +80,6 @@ static leat_code fail_unknown(const char *identifier, const char *key, const lea
     return code;
 }
 
-static leat_code check_form(leat_option_type type, const char *value, leat_error *error)
-{
-    int64_t number;
-    bool flag;
-    switch (type) {
-    case LEAT_OPTION_STRING: return LEAT_OK;
-    case LEAT_OPTION_INT: return leat_parse_int(value, &number, error);
-    case LEAT_OPTION_BOOL: return leat_parse_bool(value, &flag, error);
-    case LEAT_OPTION_DURATION: return leat_parse_duration_ms(value, &number, error);
-    case LEAT_OPTION_MEMORY: return leat_parse_memory_bytes(value, &number, error);
-    }
-    return LEAT_OK;
-}
-
 leat_code leat_connector_check_options(const char *identifier, const leat_config *options, const leat_schema *schema,
                                        const leat_connector_option *known, leat_error *error)
 {
@@ -102,7 +88,7 @@ leat_code leat_connector_check_options(const char *identifier, const leat_config
         const leat_connector_option *option = find_option(entry->key, schema, known);
         if (!option && !is_common(entry->key)) return fail_unknown(identifier, entry->key, known, error);
         if (!option) continue;
-        leat_code code = check_form(option->type, entry->value, error);
+        leat_code code = leat_option_check(option->type, entry->value, error);
         if (code != LEAT_OK) return leat_fail_in(error, code, "Invalid value for option '%s'.", entry->key);
     }
     for (; known->key; known++) {

@@ -11,7 +11,7 @@
 #include "common/config.h"
 #include "common/env.h"
 #include "flow/registry.h"
-#include "proto/graph.pb-c.h"
+#include "flow/secrets.h"
 
 /* Which row kinds a changelog may hold. */
 enum {
@@ -41,6 +41,7 @@ typedef struct leat_plan_context {
     bool is_batch;
     int32_t parallelism; /* of the session */
     const char *time_zone;
+    leat_secrets *secrets; /* where passwords go; NULL: they stay in the configurations (tests) */
 } leat_plan_context;
 
 /* An operator of a plan; text and config in the arena. */

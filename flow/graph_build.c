@@ -132,6 +132,8 @@ static leat_code pack(builder *self, leat_bytes *out, leat_error *error)
     graph.config = pointers;
     graph.n_config = count;
     graph.is_batch = self->context->is_batch;
+    if (self->context->secrets)
+        LEAT_TRY(leat_secrets_pack(self->context->secrets, self->context->arena, &graph, error));
     uint8_t *room = leat_bytes_extend(out, leat__pb__job_graph__get_packed_size(&graph));
     if (room) (void)leat__pb__job_graph__pack(&graph, room);
     return leat_bytes_check(out, error);

@@ -28,11 +28,14 @@ typedef struct leat_lookup_vtable {
      * were missing may be there now. */
     leat_code (*refresh)(leat_lookup *self, bool *changed, leat_error *error);
     void (*close)(leat_lookup *self); /* its jobs have ended before */
+    /* Its topic has news: the next `refresh`, which follows at once, looks for them. NULL: it has no topic. */
+    void (*on_news)(leat_lookup *self);
 } leat_lookup_vtable;
 
 struct leat_lookup {
     const leat_lookup_vtable *vtable;
     leat_operator_context *context;
+    const char *topic; /* what it follows (flow/operator.h), set when it is created; NULL: nothing */
 };
 
 typedef struct leat_lookup_factory {

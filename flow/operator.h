@@ -13,7 +13,11 @@
  *       └──── resume: DONE ── PENDING ◀─┐ resume: AGAIN
  *                              └────────┘
  *
- * A barrier waits until nothing in the chain is pending, then each operator is cut by `snapshot`, head first. */
+ * A barrier waits until nothing in the chain is pending, then each operator is cut by `snapshot`, head first.
+ *
+ * A topic is an opaque name of something that some write and others read (a table's path). Who follows one is told soon
+ * after something was committed to it in the same cluster. That is a hint, which may be lost or come twice: whoever
+ * must not miss anything looks from time to time as well. */
 #pragma once
 
 #include <stdbool.h>
@@ -40,11 +44,14 @@ typedef struct leat_operator leat_operator;
 typedef struct leat_operator_context leat_operator_context;
 struct leat_registry; /* flow/registry.h */
 
-/* One operator's part of a checkpoint, filled by its `snapshot` (and `snapshot_resume`). */
+/* One operator's part of a checkpoint, filled by its `snapshot` (and `snapshot_resume`). It stays where it is until the
+ * operator has said DONE or is closed, so that steps on the stream may add to it too. */
 typedef struct leat_operator_snapshot {
     int64_t checkpoint_id;
-    bool is_final;            /* taken after the end of all input: nothing comes after it */
-    leat_bytes state;         /* opaque; empty: none */
+    bool is_final;     /* taken after the end of all input: nothing comes after it */
+    size_t part_bytes; /* the host's: state that is_appended is taken away in parts of about this size; 0: is not */
+    bool is_appended;  /* the operator's: what is in `state` is never looked at again, it only grows at its end */
+    leat_bytes state;  /* opaque; empty: none */
     leat_bytes *committables; /* of a two-phase sink: everything prepared and not yet confirmed */
     size_t committables_count, committables_capacity;
 } leat_operator_snapshot;
@@ -103,6 +110,8 @@ typedef struct leat_operator_vtable {
     leat_code (*add_split)(leat_operator *self, const uint8_t *split, size_t size, leat_error *error);
     leat_code (*no_more_splits)(leat_operator *self, leat_error *error);
     leat_code (*on_event)(leat_operator *self, const uint8_t *event, size_t size, leat_error *error);
+    /* The topic that it follows (leat_context_follow) has news. Optional. */
+    leat_code (*on_news)(leat_operator *self, leat_progress *progress, leat_error *error);
     /* Frees the operator; accepts one that was never opened or half opened. Jobs it spawned have ended before. */
     void (*close)(leat_operator *self);
 } leat_operator_vtable;
@@ -123,6 +132,7 @@ typedef struct leat_operator_host {
     leat_code (*send_event)(leat_operator_context *context, const uint8_t *event, size_t size, leat_error *error);
     leat_code (*collect)(leat_operator_context *context, leat_batch *batch, bool is_end, leat_error *error);
     void (*set_gauge)(leat_operator_context *context, const char *name, int64_t value);
+    void (*follow)(leat_operator_context *context, const char *topic);
 } leat_operator_host;
 
 struct leat_operator_context {
@@ -185,4 +195,9 @@ LEAT_CHECKED static inline leat_code leat_context_collect(leat_operator_context 
 static inline void leat_context_set_gauge(leat_operator_context *context, const char *name, int64_t value)
 {
     context->host->set_gauge(context, name, value);
+}
+/* From `open`: on_news is called when the topic has news. One an operator; borrowed until the operator is closed. */
+static inline void leat_context_follow(leat_operator_context *context, const char *topic)
+{
+    context->host->follow(context, topic);
 }

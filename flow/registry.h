@@ -38,6 +38,7 @@ typedef struct leat_enumerator_vtable {
     /* The reader of this subtask asks for a split (once after it opened, then whenever it wants more). */
     leat_code (*on_request)(leat_enumerator *self, int32_t subtask, leat_error *error);
     leat_code (*on_event)(leat_enumerator *self, int32_t subtask, const uint8_t *event, size_t size, leat_error *error);
+    /* What poll_after asked for; also when the topic has news. */
     leat_code (*poll)(leat_enumerator *self, leat_error *error);
     /* State for the checkpoint. Splits assigned before this call are in the readers' state, later ones are not. */
     leat_code (*snapshot)(leat_enumerator *self, int64_t checkpoint_id, leat_bytes *state, leat_error *error);
@@ -48,6 +49,7 @@ typedef struct leat_enumerator_vtable {
 struct leat_enumerator {
     const leat_enumerator_vtable *vtable;
     leat_enumerator_context *context;
+    const char *topic; /* what it follows (flow/operator.h), set when it is created; NULL: nothing */
 };
 
 typedef struct leat_enumerator_factory {
@@ -63,17 +65,31 @@ typedef struct leat_committable {
     size_t size;
 } leat_committable;
 
+/* What a check says besides, also with a conflict. */
+typedef struct leat_commit_outlook {
+    bool is_done;      /* the checkpoint, or a part of it, is in the table already */
+    bool may_conflict; /* others may get in the way until it is committed: it goes first */
+} leat_commit_outlook;
+
 /* Commits what a two-phase sink prepared: linear code in the job manager, called one at a time, in checkpoint order, on
  * I/O threads. Must be idempotent: after a restore the same checkpoint is committed again, and committables of an
  * older, already committed checkpoint come along. */
 typedef struct leat_committer_vtable {
+    /* A conflict (LEAT_CONFLICT) is certain: nothing of the checkpoint that was not in the table before is, or can be.
+     * After any other error the commit may have been done. */
     leat_code (*commit)(leat_committer *self, int64_t checkpoint_id, const leat_committable *committables, size_t count,
                         leat_error *error);
     void (*close)(leat_committer *self);
+    /* Of a job with several sinks, before any of them commits: LEAT_CONFLICT when `commit` would say so as things
+     * stand. Changes nothing, and is cheap: with one sink that conflicts nobody commits, and the job goes back one
+     * checkpoint. Optional (NULL: never conflicts, and the job manager keeps in mind what it has committed). */
+    leat_code (*check)(leat_committer *self, int64_t checkpoint_id, const leat_committable *committables, size_t count,
+                       leat_commit_outlook *out, leat_error *error);
 } leat_committer_vtable;
 
 struct leat_committer {
     const leat_committer_vtable *vtable;
+    const char *topic; /* what it writes (flow/operator.h), set when it is created; NULL: nothing that others follow */
 };
 
 typedef struct leat_committer_factory {

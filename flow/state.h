@@ -2,7 +2,8 @@
  * which it changed. A record is a struct of the operator's; how it is written and freed is in its leat_state_records.
  *
  *   keys of a batch ──▶ get_many ──▶ records ──▶ (changed in place) ──▶ put_many
- *   snapshot: iterate over key groups and write; restore: put back what is within this subtask's key groups
+ *   snapshot: cut ──▶ (the stream goes on; a record is written out before it changes) ──▶ advance … ──▶ whole
+ *   restore: put back what is within this subtask's key groups
  *
  * Keys are byte strings (leat_state_keys encodes columns, format LEAT_STATE_KEY_VERSION) with the hash that the
  * exchange used (columnar/hash.h), so that a subtask holds exactly its key groups. Records stay where they are until
@@ -12,7 +13,7 @@
 #include "columnar/batch.h"
 #include "common/bytes.h"
 
-enum { LEAT_STATE_KEY_VERSION = 1 };
+enum { LEAT_STATE_KEY_VERSION = 1, LEAT_STATE_CUTS_MAX = 16 /* snapshots under way at once */ };
 
 /* Encoded keys of a batch's selected rows. Reused from batch to batch. */
 typedef struct leat_state_keys {
@@ -50,7 +51,8 @@ typedef struct leat_state_entry {
 } leat_state_entry;
 
 typedef struct leat_state_vtable {
-    /* records[i] of key i; NULL where there is none and `creates` is false. */
+    /* records[i] of key i; NULL where there is none and `creates` is false. They may be changed until the next cut:
+     * snapshots under way have them from here on. */
     leat_code (*get_many)(leat_state *self, const leat_state_keys *keys, bool creates, void **records,
                           leat_error *error);
     /* These records were changed since get_many. */
@@ -63,8 +65,14 @@ typedef struct leat_state_vtable {
     bool (*iterate)(leat_state *self, size_t *cursor, leat_state_entry *out);
     int64_t (*count)(const leat_state *self);
     size_t (*bytes)(const leat_state *self); /* held, without what records point to */
-    /* All entries: hash, key, record each. */
-    leat_code (*snapshot)(leat_state *self, leat_bytes *out, leat_error *error);
+    /* The cut, which costs nothing: *out gets a head now, and by and by all entries as they are now, in any order:
+     * those that are about to change or go when get_many or remove meets them, the others with `advance`. The caller
+     * may take bytes away from *out between calls; it stays where it is until it is whole or the state is closed. */
+    leat_code (*cut)(leat_state *self, leat_bytes *out, leat_error *error);
+    /* A bounded step of the snapshot that goes to *out; *is_whole: that was the last one. */
+    leat_code (*advance)(leat_state *self, leat_bytes *out, bool *is_whole, leat_error *error);
+    /* Bytes in the `out`s of all snapshots that are not whole yet. */
+    size_t (*waiting_bytes)(const leat_state *self);
     /* Takes the entries whose key group (of max_parallelism) is in first … end - 1. */
     leat_code (*restore)(leat_state *self, leat_reader *reader, int32_t max_parallelism, int32_t first_group,
                          int32_t end_group, leat_error *error);

@@ -1,5 +1,11 @@
 /* Entries lie in a dense array of blocks (entry, key, record each in one allocation); the table holds their numbers,
- * found by the low bits of the hash with linear probing. A removed entry's number is taken over by the last one. */
+ * found by the low bits of the hash with linear probing. A removed entry's number is taken over by the last one.
+ *
+ * Snapshots are copy-on-write by entry, and the copy is the written form. Cuts are numbered from 1; of each entry it is
+ * known which cut it is written up to: a new one owes nothing to the cuts before it, so it starts at the newest. An
+ * entry that is about to change is first written to every running snapshot whose cut is newer than that; the rest of a
+ * snapshot is written by a walk from the array's end down. What moves on removal moves down, from the part that the
+ * walk is through with or from its edge, so that the walk misses nothing. */
 #include <string.h>
 
 #include "columnar/hash.h"
@@ -13,18 +19,38 @@ typedef struct block {
     max_align_t record[]; /* record_bytes, then the key */
 } block;
 
+/* A snapshot under way. */
+typedef struct running_cut {
+    leat_bytes *out; /* the caller's */
+    uint32_t number;
+    size_t left; /* entries below it were not walked yet */
+} running_cut;
+
 typedef struct hashmap {
     leat_state state; /* first */
     leat_state_records records;
     size_t record_bytes; /* rounded up */
     block **blocks;
-    size_t count, capacity;
+    uint32_t *written; /* beside blocks: the newest cut that has the entry or is older than it */
+    size_t count, capacity, written_capacity;
+    running_cut cuts[LEAT_STATE_CUTS_MAX]; /* oldest first */
+    int32_t cuts_count;
+    uint32_t newest_cut;
     uint32_t *table;   /* number + 1; 0: free */
     size_t table_size; /* a power of two */
     size_t held_bytes;
 } hashmap;
 
-enum { TABLE_MIN = 1024, ENTRIES_MAX = UINT32_MAX - 1 };
+enum {
+    TABLE_MIN = 1024,
+    ENTRIES_MAX = UINT32_MAX - 1,
+    CUT_NUMBER_MAX = INT32_MAX, /* 68 years at one a second */
+    /* A step of a snapshot takes about as long as a batch. */
+    STEP_ENTRIES = 4096,
+    STEP_LOOKS = 16 * STEP_ENTRIES, /* entries that were written before are skipped */
+    STEP_BYTES = 1 << 20,
+    PREFETCH_AHEAD = 8,
+};
 
 static uint8_t *key_of(const hashmap *self, block *at)
 {
@@ -67,23 +93,61 @@ static leat_code grow_table(hashmap *self, leat_error *error)
     return LEAT_OK;
 }
 
+/* Writes an entry to the snapshots that are to have it and don't yet, up to a cut. */
+static void preserve(hashmap *self, block *entry, uint32_t cut_number)
+{
+    uint32_t *written = &self->written[entry->number];
+    if (*written >= cut_number) return;
+    for (int32_t i = 0; i < self->cuts_count; i++) {
+        running_cut *cut = &self->cuts[i];
+        if (cut->number <= *written || cut->number > cut_number) continue;
+        leat_bytes_put_u64(cut->out, entry->hash);
+        leat_bytes_put_block(cut->out, key_of(self, entry), entry->key_size);
+        self->records.write(self->records.self, entry->record, cut->out);
+    }
+    *written = cut_number;
+}
+
+static leat_code check_cuts(const hashmap *self, leat_error *error)
+{
+    for (int32_t i = 0; i < self->cuts_count; i++)
+        LEAT_TRY(leat_bytes_check(self->cuts[i].out, error));
+    return LEAT_OK;
+}
+
 static leat_code create(hashmap *self, uint64_t hash, const uint8_t *key, size_t key_size, block **out,
                         leat_error *error)
 {
     if (self->count >= ENTRIES_MAX) return leat_fail(error, LEAT_LIMIT, "more than %u keys in a subtask", ENTRIES_MAX);
     LEAT_TRY(grow_table(self, error));
     LEAT_TRY(leat_grow(&self->blocks, &self->capacity, self->count + 1, sizeof *self->blocks, error));
+    LEAT_TRY(leat_grow(&self->written, &self->written_capacity, self->count + 1, sizeof *self->written, error));
+    size_t place = find(self, hash, key, key_size);
+    if (self->table[place]) return leat_fail(error, LEAT_CORRUPT, "a key of keyed state is there twice");
     size_t bytes = sizeof(block) + self->record_bytes + key_size;
     block *entry = leat_alloc(bytes);
     if (!entry) return leat_fail_no_memory(error);
     *entry = (block){.hash = hash, .number = (uint32_t)self->count, .key_size = (uint32_t)key_size};
     memset(entry->record, 0, self->record_bytes);
     if (key_size) memcpy(key_of(self, entry), key, key_size);
-    self->table[find(self, hash, key, key_size)] = (uint32_t)self->count + 1;
+    self->table[place] = (uint32_t)self->count + 1;
+    self->written[self->count] = self->newest_cut;
     self->blocks[self->count++] = entry;
     self->held_bytes += bytes;
     *out = entry;
     return LEAT_OK;
+}
+
+/* A pass of its own: looking keys up waits for memory, several keys at once as long as there is little in between. */
+static leat_code preserve_many(hashmap *self, void *const *records, int32_t count, leat_error *error)
+{
+    if (self->cuts_count == 0) return LEAT_OK;
+    for (int32_t i = 0; i < count; i++) {
+        if (i + PREFETCH_AHEAD < count && records[i + PREFETCH_AHEAD])
+            __builtin_prefetch(&self->written[block_of(records[i + PREFETCH_AHEAD])->number]);
+        if (records[i]) preserve(self, block_of(records[i]), self->newest_cut);
+    }
+    return check_cuts(self, error);
 }
 
 static leat_code get_many(leat_state *state, const leat_state_keys *keys, bool creates, void **records,
@@ -98,7 +162,7 @@ static leat_code get_many(leat_state *state, const leat_state_keys *keys, bool c
         if (!entry && creates) LEAT_TRY(create(self, keys->hashes[i], key, size, &entry, error));
         records[i] = entry ? entry->record : NULL;
     }
-    return LEAT_OK;
+    return preserve_many(self, records, keys->count, error);
 }
 
 /* In memory a change in place is all there is. */
@@ -135,21 +199,25 @@ static void clear_place(hashmap *self, size_t gap)
 
 static leat_code remove_record(leat_state *state, void *record, leat_error *error)
 {
-    (void)error;
     hashmap *self = (hashmap *)state;
     block *entry = block_of(record);
     uint32_t number = entry->number, last = (uint32_t)self->count - 1;
+    if (self->cuts_count) preserve(self, entry, self->newest_cut);
     clear_place(self, place_of(self, number));
     if (number != last) {
         self->table[place_of(self, last)] = number + 1;
         self->blocks[number] = self->blocks[last];
         self->blocks[number]->number = number;
+        self->written[number] = self->written[last];
     }
     self->count--;
+    for (int32_t i = 0; i < self->cuts_count; i++) {
+        if (self->cuts[i].left > self->count) self->cuts[i].left = self->count;
+    }
     self->held_bytes -= sizeof(block) + self->record_bytes + entry->key_size;
     self->records.clear(self->records.self, entry->record);
     leat_free(entry);
-    return LEAT_OK;
+    return check_cuts(self, error);
 }
 
 static leat_state_entry entry_of(leat_state *state, void *record)
@@ -174,22 +242,66 @@ static int64_t count_entries(const leat_state *state)
 static size_t count_bytes(const leat_state *state)
 {
     const hashmap *self = (const hashmap *)state;
-    return self->held_bytes + self->table_size * sizeof *self->table + self->capacity * sizeof *self->blocks;
+    return self->held_bytes + self->table_size * sizeof *self->table + self->capacity * sizeof *self->blocks +
+           self->written_capacity * sizeof *self->written;
 }
 
-static leat_code snapshot(leat_state *state, leat_bytes *out, leat_error *error)
+static leat_code cut(leat_state *state, leat_bytes *out, leat_error *error)
 {
     hashmap *self = (hashmap *)state;
+    if (self->cuts_count == LEAT_STATE_CUTS_MAX)
+        return leat_fail(error, LEAT_LIMIT, "more than %d snapshots are under way", LEAT_STATE_CUTS_MAX);
+    if (self->newest_cut == CUT_NUMBER_MAX) return leat_fail(error, LEAT_LIMIT, "more than %d cuts", CUT_NUMBER_MAX);
     leat_bytes_put_u8(out, LEAT_STATE_KEY_VERSION);
     leat_bytes_put_u8(out, LEAT_KEY_HASH_VERSION);
     leat_bytes_put_u64(out, self->count);
-    for (size_t i = 0; i < self->count; i++) {
-        block *entry = self->blocks[i];
-        leat_bytes_put_u64(out, entry->hash);
-        leat_bytes_put_block(out, key_of(self, entry), entry->key_size);
-        self->records.write(self->records.self, entry->record, out);
-    }
+    self->cuts[self->cuts_count++] = (running_cut){.out = out, .number = ++self->newest_cut, .left = self->count};
     return leat_bytes_check(out, error);
+}
+
+/* Entries lie all over the memory: those that come soon are fetched while the one at hand is written. */
+static void prefetch(const hashmap *self, size_t number)
+{
+    if (number >= PREFETCH_AHEAD) __builtin_prefetch(self->blocks[number - PREFETCH_AHEAD]);
+}
+
+static void walk(hashmap *self, running_cut *cut)
+{
+    size_t before = cut->out->size;
+    int32_t entries = 0;
+    for (int32_t looks = 0; looks < STEP_LOOKS && entries < STEP_ENTRIES && cut->left > 0; looks++) {
+        size_t number = --cut->left;
+        prefetch(self, number);
+        if (self->written[number] >= cut->number) continue;
+        preserve(self, self->blocks[number], cut->number);
+        entries++;
+        if (cut->out->size - before >= STEP_BYTES) break;
+    }
+}
+
+static leat_code advance(leat_state *state, leat_bytes *out, bool *is_whole, leat_error *error)
+{
+    hashmap *self = (hashmap *)state;
+    int32_t at = 0;
+    while (at < self->cuts_count && self->cuts[at].out != out)
+        at++;
+    LEAT_ASSERT(at < self->cuts_count);
+    walk(self, &self->cuts[at]);
+    LEAT_TRY(check_cuts(self, error));
+    *is_whole = self->cuts[at].left == 0;
+    if (!*is_whole) return LEAT_OK;
+    self->cuts_count--;
+    memmove(&self->cuts[at], &self->cuts[at + 1], (size_t)(self->cuts_count - at) * sizeof self->cuts[0]);
+    return LEAT_OK;
+}
+
+static size_t waiting_bytes(const leat_state *state)
+{
+    const hashmap *self = (const hashmap *)state;
+    size_t bytes = 0;
+    for (int32_t i = 0; i < self->cuts_count; i++)
+        bytes += self->cuts[i].out->size;
+    return bytes;
 }
 
 static leat_code restore(leat_state *state, leat_reader *reader, int32_t max_parallelism, int32_t first_group,
@@ -230,6 +342,7 @@ static void close_map(leat_state *state)
         leat_free(self->blocks[i]);
     }
     leat_free(self->blocks);
+    leat_free(self->written);
     leat_free(self->table);
     leat_free(self);
 }
@@ -241,7 +354,9 @@ static const leat_state_vtable hashmap_vtable = {.get_many = get_many,
                                                  .iterate = iterate,
                                                  .count = count_entries,
                                                  .bytes = count_bytes,
-                                                 .snapshot = snapshot,
+                                                 .cut = cut,
+                                                 .advance = advance,
+                                                 .waiting_bytes = waiting_bytes,
                                                  .restore = restore,
                                                  .close = close_map};
 

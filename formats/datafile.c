@@ -136,6 +136,16 @@ leat_code leat_datafile_reader_step(leat_datafile_reader *self, int32_t rows_max
                               error);
 }
 
+void leat_datafile_reader_start_at(leat_datafile_reader *self, int64_t row)
+{
+    if (self->format->start_at) self->format->start_at(self, row);
+}
+
+int64_t leat_datafile_reader_first_row(const leat_datafile_reader *self)
+{
+    return self->format->first_row ? self->format->first_row(self) : 0;
+}
+
 size_t leat_datafile_reader_needed(leat_datafile_reader *self, leat_datafile_range *ranges, size_t ranges_max)
 {
     return self->format->needed(self, ranges, ranges_max);

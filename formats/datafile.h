@@ -64,6 +64,10 @@ LEAT_CHECKED leat_code leat_datafile_reader_give(leat_datafile_reader *reader, u
 /* Decodes at most `rows_max` rows. */
 LEAT_CHECKED leat_code leat_datafile_reader_step(leat_datafile_reader *reader, int32_t rows_max,
                                                  leat_datafile_status *status, leat_batch **out, leat_error *error);
+/* Before the first step: rows come from the row group on that holds this one, so from at or before it. */
+void leat_datafile_reader_start_at(leat_datafile_reader *reader, int64_t row);
+/* Which row of the file the first batch begins with; known when it came. */
+int64_t leat_datafile_reader_first_row(const leat_datafile_reader *reader);
 /* What to fetch next, after NEED: at least one range. */
 size_t leat_datafile_reader_needed(leat_datafile_reader *reader, leat_datafile_range *ranges, size_t ranges_max);
 void leat_datafile_reader_free(leat_datafile_reader *reader);

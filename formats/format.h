@@ -21,6 +21,9 @@ typedef struct leat_datafile_format {
     leat_code (*give)(leat_datafile_reader *self, uint64_t offset, leat_buffer *bytes, leat_error *error);
     leat_code (*step)(leat_datafile_reader *self, int32_t rows_max, leat_datafile_status *status, leat_batch **out,
                       leat_error *error);
+    /* NULL, both, of formats that always begin with the first row. */
+    void (*start_at)(leat_datafile_reader *self, int64_t row);
+    int64_t (*first_row)(const leat_datafile_reader *self);
     size_t (*needed)(leat_datafile_reader *self, leat_datafile_range *ranges, size_t ranges_max);
     void (*reader_free)(leat_datafile_reader *self);
 } leat_datafile_format;

@@ -204,6 +204,16 @@ static leat_code parquet_step(leat_datafile_reader *reader, int32_t rows_max, le
     return imported;
 }
 
+static void parquet_start_at(leat_datafile_reader *reader, int64_t row)
+{
+    module->start_at(((parquet_reader *)reader)->inner, row);
+}
+
+static int64_t parquet_first_row(const leat_datafile_reader *reader)
+{
+    return module->first_row(((const parquet_reader *)reader)->inner);
+}
+
 static size_t parquet_needed(leat_datafile_reader *reader, leat_datafile_range *ranges, size_t ranges_max)
 {
     leat_parquet_range inner[64];
@@ -232,6 +242,8 @@ const leat_datafile_format leat_parquet_format = {
     .reader_new = parquet_reader_new,
     .give = parquet_give,
     .step = parquet_step,
+    .start_at = parquet_start_at,
+    .first_row = parquet_first_row,
     .needed = parquet_needed,
     .reader_free = parquet_reader_free,
 };

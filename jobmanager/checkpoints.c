@@ -21,6 +21,8 @@ struct leat_jm_pending {
     uint64_t state_bytes;
 };
 
+static const int64_t commit_again_ms = 1000; /* after a commit that failed while the job waits to restart */
+
 static void carry_out(leat_jm_job *job, const leat_coordinator_effects *effects);
 
 /* --- statistics --- */
@@ -204,9 +206,7 @@ static void on_end_ack(leat_jm_job *job, leat_jm_pending *pending)
     job->committing = pending->metadata;
     pending->metadata = NULL;
     drop_pending(job, INT64_MAX);
-    leat_error error = {0};
-    if (leat_jm_commit(job, job->committing, &error) != LEAT_OK)
-        leat_jm_on_committed(job, INT64_MAX, error.code, &error);
+    leat_jm_commit(job, job->committing);
 }
 
 void leat_jm_on_ack(leat_jobmanager *self, const Leat__Pb__CheckpointAck *message)
@@ -290,21 +290,38 @@ static void begin(leat_jm_job *job, int64_t checkpoint_id)
         leat_jm_enumerators_snapshot(job, checkpoint_id);
 }
 
-/* Finished tasks can't answer: their last word counts again. */
-static void acknowledge_finished(leat_jm_job *job, int64_t checkpoint_id)
+/* A finished task can't answer: its last word counts again, unless it was this checkpoint's. */
+static void acknowledge_finished(leat_jm_job *job, int64_t checkpoint_id, int32_t number)
 {
-    leat_jm_pending *pending = find_pending(job, checkpoint_id);
-    for (int32_t i = 0; pending && i < job->tasks_count; i++) {
-        leat_jm_task *task = &job->tasks[i];
-        if (task->state != LEAT__PB__TASK_STATE__TASK_FINISHED || !task->final_snapshot) continue;
-        if (!leat_metadata_add_subtask(pending->metadata, (uint32_t)task->vertex, task->final_snapshot)) {
-            fail_no_memory(job);
-            return;
-        }
-        leat_coordinator_effects effects = {0};
-        (void)leat_coordinator_on_ack(&job->coordinator, checkpoint_id, i, leat_jm_now_ms(job->jobmanager), &effects);
+    const leat_jm_task *task = &job->tasks[number];
+    leat_jm_pending *pending = job->has_coordinator ? find_pending(job, checkpoint_id) : NULL;
+    if (!pending || task->state != LEAT__PB__TASK_STATE__TASK_FINISHED || !task->final_snapshot) return;
+    leat_coordinator_effects effects = {0};
+    int64_t now_ms = leat_jm_now_ms(job->jobmanager);
+    if (!leat_coordinator_on_ack(&job->coordinator, checkpoint_id, number, now_ms, &effects)) return;
+    if (leat_metadata_add_subtask(pending->metadata, (uint32_t)task->vertex, task->final_snapshot))
         carry_out(job, &effects);
-        pending = job->has_coordinator ? find_pending(job, checkpoint_id) : NULL;
+    else
+        fail_no_memory(job);
+}
+
+static leat_jm_pending *next_pending(const leat_jm_job *job, int64_t after_id)
+{
+    leat_jm_pending *next = NULL;
+    for (leat_jm_pending *at = job->pending; at; at = at->next) {
+        if (at->checkpoint_id > after_id && (!next || at->checkpoint_id < next->checkpoint_id)) next = at;
+    }
+    return next;
+}
+
+/* A checkpoint may have been triggered after the task's last one was complete and before it said so. */
+void leat_jm_checkpoints_task_finished(leat_jm_job *job, const leat_jm_task *task)
+{
+    int32_t number = (int32_t)(task - job->tasks);
+    int64_t last_id = 0;
+    for (leat_jm_pending *pending; (pending = next_pending(job, last_id));) {
+        last_id = pending->checkpoint_id;
+        acknowledge_finished(job, last_id, number);
     }
 }
 
@@ -319,7 +336,8 @@ static void trigger(leat_jm_job *job, int64_t checkpoint_id)
     envelope.body_case = LEAT__PB__ENVELOPE__BODY_TRIGGER;
     envelope.trigger = &message;
     leat_jm_send_job(job, &envelope);
-    acknowledge_finished(job, checkpoint_id);
+    for (int32_t i = 0; i < job->tasks_count; i++)
+        acknowledge_finished(job, checkpoint_id, i);
 }
 
 typedef struct store_job {
@@ -412,10 +430,7 @@ static void complete(leat_jm_job *job, int64_t checkpoint_id)
     job->committing = pending->metadata;
     pending->metadata = NULL;
     drop_pending(job, checkpoint_id);
-    leat_error error = {0};
-    if (leat_jm_commit(job, job->committing, &error) != LEAT_OK) {
-        leat_jm_on_committed(job, checkpoint_id, error.code, &error);
-    }
+    leat_jm_commit(job, job->committing);
 }
 
 static void abort_checkpoint(leat_jm_job *job, int64_t checkpoint_id, const char *reason)
@@ -484,20 +499,23 @@ static void tell_complete(leat_jm_job *job, int64_t checkpoint_id)
     leat_jm_enumerators_complete(job, checkpoint_id);
 }
 
-/* A conflict is certain: nothing of the checkpoint is in the table and nothing of it can be, so a restart begins at the
- * one before it. After any other error the commit may have been done with its answer lost: then only the same
- * checkpoint is a place to begin, after it was committed once more (which finds what is there). */
-static void on_commit_failed(leat_jm_job *job, Leat__Pb__CheckpointMetadata *metadata, leat_code code,
-                             const leat_error *error)
+/* A conflict is certain: nothing of the checkpoint is in a table and nothing of it can be, so a restart begins at the
+ * one before it; unless it is in another sink's table, which has no way back. After any other error the commit may have
+ * been done with its answer lost: then only the same checkpoint is a place to begin, after it was committed once more
+ * (which finds what is there). */
+static void on_commit_failed(leat_jm_job *job, Leat__Pb__CheckpointMetadata *metadata,
+                             const leat_jm_commit_result *result)
 {
     int64_t checkpoint_id = (int64_t)metadata->checkpoint;
-    if (job->has_checkpoints && code != LEAT_CONFLICT) {
+    const leat_error *error = &result->error;
+    /* It was the commit before the next attempt: that comes later. */
+    if (job->state == LEAT_JOB_RESTARTING && job->slots_count == 0) {
+        leat_log(LEAT_LOG_WARN, "committer", "%s", error->text);
+        job->restart_at_ms = leat_jm_now_ms(job->jobmanager) + commit_again_ms;
+    }
+    if (job->has_checkpoints && result->code != LEAT_CONFLICT) {
         leat_metadata_free(job->uncertain);
         job->uncertain = metadata;
-        if (job->state == LEAT_JOB_RESTARTING) { /* it was the attempt before the restart: try again later */
-            leat_log(LEAT_LOG_WARN, "committer", "%s; trying again", error->text);
-            job->restart_at_ms = leat_jm_now_ms(job->jobmanager) + leat_jm_restart_delay_ms(job);
-        }
     } else {
         if (job->has_checkpoints) {
             end_stats(job, checkpoint_id, LEAT_JM_CHECKPOINT_FAILED, "Its commit failed.");
@@ -505,7 +523,10 @@ static void on_commit_failed(leat_jm_job *job, Leat__Pb__CheckpointMetadata *met
         }
         leat_metadata_free(metadata);
     }
-    leat_jm_fail(job, "committer", error);
+    if (result->is_torn)
+        leat_jm_fail_for_good(job, "committer", error);
+    else
+        leat_jm_fail(job, "committer", error);
 }
 
 /* Before an attempt begins: the commit that nobody knows the end of. True when one was started; the restart comes after
@@ -516,19 +537,16 @@ bool leat_jm_commit_uncertain(leat_jm_job *job)
     job->committing = job->uncertain;
     job->uncertain = NULL;
     job->restart_at_ms = INT64_MAX;
-    leat_error error = {0};
-    int64_t checkpoint_id = (int64_t)job->committing->checkpoint;
-    if (leat_jm_commit(job, job->committing, &error) != LEAT_OK)
-        leat_jm_on_committed(job, checkpoint_id, error.code, &error);
+    leat_jm_commit(job, job->committing);
     return true;
 }
 
-void leat_jm_on_committed(leat_jm_job *job, int64_t checkpoint_id, leat_code code, const leat_error *error)
+void leat_jm_on_committed(leat_jm_job *job, int64_t checkpoint_id, const leat_jm_commit_result *result)
 {
     Leat__Pb__CheckpointMetadata *metadata = job->committing;
     job->committing = NULL;
-    if (code != LEAT_OK) {
-        on_commit_failed(job, metadata, code, error);
+    if (result->code != LEAT_OK) {
+        on_commit_failed(job, metadata, result);
         return;
     }
     if (!job->has_checkpoints) {

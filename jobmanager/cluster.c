@@ -1,5 +1,3 @@
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -83,49 +81,13 @@ void leat_jm_on_register(leat_jobmanager *self, const char *from, const Leat__Pb
     leat_jm_try_schedule(self);
 }
 
-static void take_metrics(leat_jobmanager *self, leat_jm_task *task, const Leat__Pb__SubtaskMetrics *metrics)
-{
-    int64_t now_ms = leat_jm_now_ms(self);
-    uint64_t busy = metrics->busy_us - task->busy_us, idle = metrics->idle_us - task->idle_us;
-    uint64_t backpressured = metrics->backpressured_us - task->backpressured_us;
-    double total = (double)busy + (double)idle + (double)backpressured;
-    if (total > 0) {
-        task->busy_ratio = (double)busy / total;
-        task->backpressured_ratio = (double)backpressured / total;
-    }
-    task->records_in = metrics->records_in;
-    task->records_out = metrics->records_out;
-    task->bytes_in = metrics->bytes_in;
-    task->bytes_out = metrics->bytes_out;
-    task->busy_us = metrics->busy_us;
-    task->idle_us = metrics->idle_us;
-    task->backpressured_us = metrics->backpressured_us;
-    task->watermark_ms = metrics->has_watermark_ms ? metrics->watermark_ms : INT64_MIN;
-    task->measured_ms = now_ms;
-    for (size_t i = 0; i < metrics->n_gauges && i < metrics->n_gauge_names; i++) {
-        char text[32];
-        snprintf(text, sizeof text, "%" PRId64, metrics->gauges[i]);
-        if (leat_config_set(&task->gauges, metrics->gauge_names[i], text, NULL) != LEAT_OK) return; /* a figure less */
-    }
-}
-
 void leat_jm_on_heartbeat(leat_jobmanager *self, const char *from, const Leat__Pb__Heartbeat *message)
 {
     int32_t index = leat_jm_find_taskmanager(self, from);
     /* Given up or never seen (this job manager is new): it registers when its connection is made anew; until then its
      * lease runs out, as nobody answers. */
     if (index < 0 || !self->taskmanagers[index].is_alive) return;
-    self->taskmanagers[index].memory_bytes = message->memory_bytes;
-    for (size_t j = 0; j < message->n_jobs; j++) {
-        const Leat__Pb__JobMetrics *metrics = message->jobs[j];
-        leat_jm_job *job =
-            metrics->job.len == LEAT_JM_JOB_ID_BYTES ? leat_jobmanager_find(self, metrics->job.data) : NULL;
-        if (!job || metrics->attempt != job->attempt) continue;
-        for (size_t i = 0; i < metrics->n_subtasks; i++) {
-            leat_jm_task *task = leat_jm_find_task(job, metrics->subtasks[i]->vertex, metrics->subtasks[i]->subtask);
-            if (task) take_metrics(self, task, metrics->subtasks[i]);
-        }
-    }
+    leat_jm_take_heartbeat(self, &self->taskmanagers[index], message);
     reply_registered(self, index); /* the answer keeps the lease */
 }
 
@@ -167,6 +129,16 @@ int32_t leat_jobmanager_slots_free(const leat_jobmanager *self)
         if (taskmanager->is_alive) free_slots += taskmanager->slots - taskmanager->slots_used;
     }
     return free_slots;
+}
+
+int32_t leat_jobmanager_slots_needed(const leat_jm_job *job)
+{
+    int32_t needed = 1; /* a slot takes one subtask of each vertex */
+    for (size_t i = 0; i < job->graph->n_vertices; i++) {
+        if ((int32_t)job->graph->vertices[i]->parallelism > needed)
+            needed = (int32_t)job->graph->vertices[i]->parallelism;
+    }
+    return needed;
 }
 
 /* The task manager for the next slot: with SLOTS the one that this job uses least (then the one with most free slots),
@@ -218,11 +190,7 @@ leat_code leat_jm_place(leat_jm_job *job, bool *placed, leat_error *error)
 {
     leat_jobmanager *self = job->jobmanager;
     *placed = false;
-    int32_t needed = 1, alive = 0;
-    for (size_t i = 0; i < job->graph->n_vertices; i++) {
-        if ((int32_t)job->graph->vertices[i]->parallelism > needed)
-            needed = (int32_t)job->graph->vertices[i]->parallelism;
-    }
+    int32_t needed = leat_jobmanager_slots_needed(job), alive = 0;
     bool spread = strcasecmp(leat_config_string(self->config, LEAT_OPTION_LOAD_BALANCE), "SLOTS") == 0;
     for (size_t i = 0; i < self->taskmanagers_count; i++) {
         alive += self->taskmanagers[i].is_alive && self->taskmanagers[i].slots_used < self->taskmanagers[i].slots;

@@ -1,4 +1,5 @@
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/log.h"
@@ -6,11 +7,22 @@
 #include "jobmanager/internal.h"
 
 /* One commit at a time a job, in checkpoint order: the coordinator stores a checkpoint only when no older one is
- * pending, and checkpoints.c starts a commit only when the one before has ended. */
+ * pending, and checkpoints.c starts a commit only when the one before has ended.
+ *
+ * A conflict sends the job back to the checkpoint before, so no sink may have committed this one. Of several sinks all
+ * are checked before the first commits, and those that others may still get in the way of go first. What is left is a
+ * conflict of one of these after another of them has committed (or after a restore that finds a sink's part done). Then
+ * the job ends: any restart would write rows twice or leave them out. */
 
 struct leat_jm_committer {
     int32_t vertex;
     leat_committer *committer; /* made at the first commit, on an I/O thread */
+    bool has_news;             /* the last commit brought something */
+    /* Of the commit under way: */
+    leat_committable *committables;
+    size_t count;
+    leat_commit_outlook outlook;
+    int64_t begun_id; /* newest checkpoint that it may have committed; 0: none */
 };
 
 typedef struct commit_job {
@@ -18,8 +30,7 @@ typedef struct commit_job {
     leat_jm_message message;
     leat_jm_job *owner;
     const Leat__Pb__CheckpointMetadata *metadata; /* the owner's; kept while io_running */
-    leat_code code;
-    leat_error error;
+    leat_jm_commit_result result;
 } commit_job;
 
 static size_t collect(const Leat__Pb__CheckpointMetadata *metadata, int32_t vertex, leat_committable *out)
@@ -40,10 +51,15 @@ static size_t collect(const Leat__Pb__CheckpointMetadata *metadata, int32_t vert
     return count;
 }
 
-static leat_code commit_vertex(commit_job *commit, leat_jm_committer *self, leat_env *env)
+static const char *vertex_name(const commit_job *commit, const leat_jm_committer *self)
+{
+    return commit->owner->graph->vertices[self->vertex]->name;
+}
+
+static leat_code prepare_one(commit_job *commit, leat_jm_committer *self, leat_env *env)
 {
     leat_jm_job *job = commit->owner;
-    leat_error *error = &commit->error;
+    leat_error *error = &commit->result.error;
     const Leat__Pb__Vertex *vertex = job->graph->vertices[self->vertex];
     if (!self->committer) {
         const leat_committer_factory *factory;
@@ -51,34 +67,139 @@ static leat_code commit_vertex(commit_job *commit, leat_jm_committer *self, leat
         LEAT_TRY(factory->create(env, &job->config, job->commit_user, vertex->committer_config.data,
                                  vertex->committer_config.len, &self->committer, error));
     }
-    size_t count = collect(commit->metadata, self->vertex, NULL);
-    leat_committable *committables = leat_calloc(count, sizeof *committables);
-    if (!committables) return leat_fail_no_memory(error);
-    (void)collect(commit->metadata, self->vertex, committables);
-    leat_code code = self->committer->vtable->commit(self->committer, (int64_t)commit->metadata->checkpoint,
-                                                     committables, count, error);
-    leat_free(committables);
-    return code == LEAT_OK ? code
-                           : leat_fail_in(error, code, "commit checkpoint %" PRIu64 " of %s",
-                                          commit->metadata->checkpoint, vertex->name);
+    self->count = collect(commit->metadata, self->vertex, NULL);
+    self->committables = leat_calloc(self->count, sizeof *self->committables);
+    if (!self->committables) return leat_fail_no_memory(error);
+    (void)collect(commit->metadata, self->vertex, self->committables);
+    self->outlook = (leat_commit_outlook){0};
+    return LEAT_OK;
+}
+
+static leat_code check_one(commit_job *commit, leat_jm_committer *self, leat_env *env)
+{
+    (void)env;
+    const leat_committer_vtable *vtable = self->committer->vtable;
+    int64_t checkpoint_id = (int64_t)commit->metadata->checkpoint;
+    self->outlook = (leat_commit_outlook){.is_done = self->begun_id == checkpoint_id};
+    if (!vtable->check || self->count == 0) return LEAT_OK; /* without rows nothing is in the way */
+    self->outlook.is_done = false;
+    leat_code code = vtable->check(self->committer, checkpoint_id, self->committables, self->count, &self->outlook,
+                                   &commit->result.error);
+    if (code == LEAT_OK) return code;
+    return leat_fail_in(&commit->result.error, code, "commit checkpoint %" PRId64 " of %s", checkpoint_id,
+                        vertex_name(commit, self));
+}
+
+static leat_code commit_one(commit_job *commit, leat_jm_committer *self, leat_env *env)
+{
+    (void)env;
+    int64_t checkpoint_id = (int64_t)commit->metadata->checkpoint;
+    self->begun_id = checkpoint_id;
+    leat_code code = self->committer->vtable->commit(self->committer, checkpoint_id, self->committables, self->count,
+                                                     &commit->result.error);
+    self->has_news = code == LEAT_OK && self->count > 0;
+    if (code == LEAT_CONFLICT) self->begun_id = 0;
+    if (code == LEAT_OK) {
+        self->outlook.is_done = true;
+        return code;
+    }
+    return leat_fail_in(&commit->result.error, code, "commit checkpoint %" PRId64 " of %s", checkpoint_id,
+                        vertex_name(commit, self));
 }
 
 enum { RETRIES_MAX = 5, RETRY_MS = 200 };
 
+typedef leat_code (*step)(commit_job *commit, leat_jm_committer *self, leat_env *env);
+
+/* Steps are idempotent, so what may have been a passing fault is tried again. */
+static leat_code try_step(commit_job *commit, leat_jm_committer *self, step what, leat_env *env)
+{
+    leat_code code = what(commit, self, env);
+    for (int retry = 0; retry < RETRIES_MAX && leat_code_is_transient(code); retry++) {
+        leat_log(LEAT_LOG_WARN, "committer", "%s; trying again", commit->result.error.text);
+        leat_env_sleep_ms(env, (int64_t)RETRY_MS << retry);
+        code = what(commit, self, env);
+    }
+    return code;
+}
+
+/* Another sink whose part of the checkpoint is in its table: going back would write that twice. */
+static const leat_jm_committer *find_done(const commit_job *commit, const leat_jm_committer *but)
+{
+    for (int32_t i = 0; i < commit->owner->committers_count; i++) {
+        const leat_jm_committer *other = &commit->owner->committers[i];
+        if (other != but && other->outlook.is_done && other->count > 0) return other;
+    }
+    return NULL;
+}
+
+static void on_conflict(commit_job *commit, const leat_jm_committer *conflicting)
+{
+    const leat_jm_committer *done = find_done(commit, conflicting);
+    if (!done) return;
+    commit->result.is_torn = true;
+    leat_error *error = &commit->result.error;
+    const char *topic = done->committer->topic, *other = conflicting->committer->topic;
+    char what[48] = "the result";
+    if (commit->owner->has_checkpoints)
+        snprintf(what, sizeof what, "checkpoint %" PRIu64, commit->metadata->checkpoint);
+    (void)leat_fail_in(error, LEAT_CONFLICT,
+                       "%s is in %.200s and can't be in %.200s; the job ends, as starting from before it would write "
+                       "rows to the former twice",
+                       what, topic ? topic : vertex_name(commit, done),
+                       other ? other : vertex_name(commit, conflicting));
+    leat_fail_hint(error, "take these rows out of the former table, or add them to the latter by hand, then start the "
+                          "job afresh; let one job only write and compact tables that a statement set writes");
+}
+
+/* All of it is checked, so that a conflict finds out whether another sink's part is done. */
+static leat_code check_all(commit_job *commit, leat_env *env)
+{
+    leat_jm_job *job = commit->owner;
+    const leat_jm_committer *conflicting = NULL;
+    leat_error conflict = {0};
+    for (int32_t i = 0; i < job->committers_count; i++) {
+        leat_code code = try_step(commit, &job->committers[i], check_one, env);
+        if (code != LEAT_OK && code != LEAT_CONFLICT) return code;
+        if (code == LEAT_OK || conflicting) continue;
+        conflicting = &job->committers[i];
+        conflict = commit->result.error;
+    }
+    if (!conflicting) return LEAT_OK;
+    commit->result.error = conflict;
+    on_conflict(commit, conflicting);
+    return LEAT_CONFLICT;
+}
+
+static leat_code commit_all(commit_job *commit, leat_env *env)
+{
+    leat_jm_job *job = commit->owner;
+    for (int round = 0; round < 2; round++) {
+        for (int32_t i = 0; i < job->committers_count; i++) {
+            leat_jm_committer *committer = &job->committers[i];
+            if (committer->outlook.may_conflict != (round == 0)) continue;
+            leat_code code = try_step(commit, committer, commit_one, env);
+            if (code == LEAT_CONFLICT) on_conflict(commit, committer);
+            if (code != LEAT_OK) return code;
+        }
+    }
+    return LEAT_OK;
+}
+
 static void run_commit(leat_job *job, leat_env *env)
 {
     commit_job *commit = (commit_job *)job;
-    for (int32_t i = 0; commit->code == LEAT_OK && i < commit->owner->committers_count; i++) {
-        leat_jm_committer *committer = &commit->owner->committers[i];
-        leat_code code = commit_vertex(commit, committer, env);
-        /* Commits are idempotent, so what may have been a passing fault is tried again. */
-        for (int retry = 0; retry < RETRIES_MAX && leat_code_is_transient(code); retry++) {
-            leat_log(LEAT_LOG_WARN, "committer", "%s; trying again", commit->error.text);
-            leat_env_sleep_ms(env, (int64_t)RETRY_MS << retry);
-            code = commit_vertex(commit, committer, env);
-        }
-        commit->code = code;
+    leat_jm_job *owner = commit->owner;
+    leat_code code = LEAT_OK;
+    for (int32_t i = 0; code == LEAT_OK && i < owner->committers_count; i++)
+        code = try_step(commit, &owner->committers[i], prepare_one, env);
+    if (code == LEAT_OK && owner->committers_count > 1) code = check_all(commit, env);
+    if (code == LEAT_OK) code = commit_all(commit, env);
+    for (int32_t i = 0; i < owner->committers_count; i++) {
+        leat_free(owner->committers[i].committables);
+        owner->committers[i].committables = NULL;
     }
+    commit->result.code = code;
 }
 
 static void done_commit(leat_job *job, leat_env *env)
@@ -90,11 +211,15 @@ static void done_commit(leat_job *job, leat_env *env)
 
 static void on_commit_done(leat_jobmanager *self, leat_jm_message *message)
 {
-    (void)self;
     commit_job *commit = (commit_job *)((char *)message - offsetof(commit_job, message));
     leat_jm_job *job = commit->owner;
     job->io_running--;
-    leat_jm_on_committed(job, (int64_t)commit->metadata->checkpoint, commit->code, &commit->error);
+    for (int32_t i = 0; i < job->committers_count; i++) {
+        leat_jm_committer *committer = &job->committers[i];
+        if (committer->has_news && committer->committer->topic) leat_jm_announce(self, committer->committer->topic);
+        committer->has_news = false;
+    }
+    leat_jm_on_committed(job, (int64_t)commit->metadata->checkpoint, &commit->result);
     leat_free(commit);
     leat_jm_check_ended(job);
 }
@@ -110,7 +235,7 @@ static leat_code make_committers(leat_jm_job *job, leat_error *error)
     return LEAT_OK;
 }
 
-leat_code leat_jm_commit(leat_jm_job *job, const Leat__Pb__CheckpointMetadata *metadata, leat_error *error)
+static leat_code start(leat_jm_job *job, const Leat__Pb__CheckpointMetadata *metadata, leat_error *error)
 {
     LEAT_TRY(make_committers(job, error));
     commit_job *commit = leat_calloc(1, sizeof *commit);
@@ -126,6 +251,13 @@ leat_code leat_jm_commit(leat_jm_job *job, const Leat__Pb__CheckpointMetadata *m
         leat_free(commit);
     }
     return code;
+}
+
+void leat_jm_commit(leat_jm_job *job, const Leat__Pb__CheckpointMetadata *metadata)
+{
+    leat_jm_commit_result result = {0};
+    result.code = start(job, metadata, &result.error);
+    if (result.code != LEAT_OK) leat_jm_on_committed(job, (int64_t)metadata->checkpoint, &result);
 }
 
 bool leat_jm_committers_are_busy(const leat_jm_job *job)

@@ -37,6 +37,7 @@ static void free_taskmanager(leat_jm_taskmanager *taskmanager)
     leat_free(taskmanager->data_endpoint);
     leat_free(taskmanager->host);
     leat_free(taskmanager->version);
+    leat_metrics_done(&taskmanager->metrics);
 }
 
 void leat_jobmanager_done(leat_jobmanager *self)
@@ -50,6 +51,7 @@ void leat_jobmanager_done(leat_jobmanager *self)
     for (size_t i = 0; i < self->taskmanagers_count; i++)
         free_taskmanager(&self->taskmanagers[i]);
     leat_free(self->taskmanagers);
+    leat_metrics_done(&self->metrics);
     pthread_mutex_destroy(&self->inbox_lock);
 }
 

@@ -51,6 +51,8 @@ struct leat_jm_enumerator {
     int32_t vertex;
     uint32_t attempt;
     leat_enumerator *enumerator; /* touched by the running call only */
+    const char *topic;           /* the enumerator's, once it has started; NULL: none */
+    bool is_poll_queued;         /* and has not begun */
     bool is_stopping, has_ended, is_running;
     call *first, **last; /* calls to come */
     call *current;       /* whose sayings are being collected */
@@ -173,6 +175,7 @@ static void run_next(leat_jm_enumerator *self)
     if (!self->first) self->last = &self->first;
     self->is_running = true;
     self->current = next;
+    if (next->kind == CALL_POLL) self->is_poll_queued = false;
     leat_error error = {0};
     self->job->io_running++;
     if (leat_env_spawn(self->context.env, &next->job, &error) == LEAT_OK) return;
@@ -269,6 +272,7 @@ static void on_call_done(leat_jobmanager *manager, leat_jm_message *message)
     if (is_live) {
         pass_sayings(self, current);
         if (current->poll_after_ms >= 0) self->poll_at_ms = leat_jm_now_ms(manager) + current->poll_after_ms;
+        if (current->kind == CALL_START && self->enumerator) self->topic = self->enumerator->topic;
         if (current->kind == CALL_SNAPSHOT) {
             self->is_cutting = false;
             /* From here on, what is assigned is not in the enumerator's state of this checkpoint. */
@@ -332,6 +336,7 @@ void leat_jm_enumerators_stop(leat_jm_job *job)
         leat_jm_enumerator *self = &job->enumerators[i];
         if (self->is_stopping) continue;
         self->is_stopping = true;
+        self->topic = NULL;
         while (self->first) { /* what has not begun is not needed any more */
             call *dropped = self->first;
             self->first = dropped->next;
@@ -467,6 +472,22 @@ void leat_jm_on_source_barrier(leat_jobmanager *manager, const Leat__Pb__SourceB
         open_gate(self, (int32_t)message->subtask);
 }
 
+/* One that waits in the queue will see all that was committed until it begins. */
+static void queue_poll(leat_jm_enumerator *self)
+{
+    if (self->is_poll_queued) return;
+    self->is_poll_queued = true;
+    (void)queue_call(self, CALL_POLL, 0, NULL);
+}
+
+void leat_jm_enumerators_news(leat_jm_job *job, const char *topic)
+{
+    for (int32_t i = 0; i < job->enumerators_count; i++) {
+        leat_jm_enumerator *self = &job->enumerators[i];
+        if (self->topic && strcmp(self->topic, topic) == 0) queue_poll(self);
+    }
+}
+
 void leat_jm_enumerators_tick(leat_jm_job *job, int64_t now_ms, int64_t *next_ms)
 {
     for (int32_t i = 0; i < job->enumerators_count; i++) {
@@ -474,7 +495,7 @@ void leat_jm_enumerators_tick(leat_jm_job *job, int64_t now_ms, int64_t *next_ms
         if (self->is_stopping) continue;
         if (self->poll_at_ms <= now_ms) {
             self->poll_at_ms = INT64_MAX;
-            (void)queue_call(self, CALL_POLL, 0, NULL);
+            queue_poll(self);
         }
         if (self->poll_at_ms < *next_ms) *next_ms = self->poll_at_ms;
     }

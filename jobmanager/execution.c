@@ -5,6 +5,7 @@
 
 #include "common/log.h"
 #include "common/memory.h"
+#include "flow/secrets.h"
 #include "jobmanager/internal.h"
 
 /* --- submission --- */
@@ -37,8 +38,10 @@ static leat_code read_config(leat_jm_job *job, leat_error *error)
         leat_free(value);
         if (code != LEAT_OK) return code;
     }
+    LEAT_TRY(leat_secrets_unpack(job->graph, &job->config, error));
     bool is_periodic = leat_config_duration_ms(&job->config, LEAT_OPTION_CHECKPOINT_INTERVAL) > 0;
     job->has_checkpoints = !job->graph->is_batch && is_periodic;
+    LEAT_TRY(leat_restart_init(&job->restart, &job->config, job->has_checkpoints, error));
     const char *dir = leat_config_string(&job->config, LEAT_OPTION_CHECKPOINT_DIR);
     job->checkpoint_dir = !job->has_checkpoints ? leat_strdup("")
                           : dir[0]              ? leat_format("%s/%s", dir, job->id_text)
@@ -124,7 +127,8 @@ void leat_jm_job_free(leat_jm_job *job)
     leat_jm_enumerators_free(job);
     leat_jm_committers_free(job);
     for (int32_t i = 0; i < job->tasks_count; i++) {
-        leat_config_done(&job->tasks[i].gauges);
+        leat_metrics_done(&job->tasks[i].metrics);
+        leat_jm_forget_topics(&job->tasks[i]);
         free_final_snapshot(&job->tasks[i]);
     }
     while (job->collected) {
@@ -139,6 +143,7 @@ void leat_jm_job_free(leat_jm_job *job)
     leat_config_done(&job->config);
     if (job->graph) leat__pb__job_graph__free_unpacked(job->graph, NULL);
     leat_bytes_done(&job->graph_bytes);
+    leat_metrics_done(&job->metrics);
     leat_free(job);
 }
 
@@ -214,6 +219,8 @@ static void start_attempt(leat_jm_job *job)
         task->ended_ms = 0;
         task->records_in = task->records_out = task->bytes_in = task->bytes_out = 0;
         task->busy_us = task->idle_us = task->backpressured_us = 0;
+        leat_metrics_done(&task->metrics);
+        leat_jm_forget_topics(task);
         free_final_snapshot(task);
     }
     leat_error error = {0};
@@ -223,15 +230,34 @@ static void start_attempt(leat_jm_job *job)
     if (code != LEAT_OK) leat_jm_fail(job, "deployment", &error);
 }
 
+bool leat_jobmanager_waits_for_slots(const leat_jm_job *job)
+{
+    int64_t now_ms = leat_jm_now_ms(job->jobmanager);
+    bool is_due = job->state == LEAT_JOB_CREATED || (job->state == LEAT_JOB_RESTARTING && job->restart_at_ms <= now_ms);
+    return is_due && job->slots_count == 0 && !job->committing;
+}
+
+enum { WAIT_LOG_MS = 1000 }; /* task managers that start with the job register sooner */
+
+static void log_wait(leat_jm_job *job)
+{
+    int64_t now_ms = leat_jm_now_ms(job->jobmanager);
+    if (!job->waiting_since_ms) job->waiting_since_ms = now_ms;
+    if (job->was_wait_logged || now_ms - job->waiting_since_ms < WAIT_LOG_MS) return;
+    job->was_wait_logged = true;
+    leat_log(LEAT_LOG_WARN, "jobmanager",
+             "job %s (%s) waits for slots: it needs %d, %d are free; 'leat cluster add-taskmanager' adds some",
+             job->id_text, job->graph->name, leat_jobmanager_slots_needed(job),
+             leat_jobmanager_slots_free(job->jobmanager));
+}
+
 void leat_jm_try_schedule(leat_jobmanager *self)
 {
     /* Oldest first; the list is newest first, so look for the oldest that waits, as often as one could be placed. */
     for (;;) {
         leat_jm_job *waiting = NULL;
         for (leat_jm_job *job = self->jobs; job; job = job->next) {
-            bool is_waiting = job->state == LEAT_JOB_CREATED ||
-                              (job->state == LEAT_JOB_RESTARTING && job->restart_at_ms <= leat_jm_now_ms(self));
-            if (is_waiting && job->slots_count == 0 && !job->committing) waiting = job;
+            if (leat_jobmanager_waits_for_slots(job)) waiting = job;
         }
         if (!waiting) return;
         if (leat_jm_commit_uncertain(waiting)) continue;
@@ -239,7 +265,12 @@ void leat_jm_try_schedule(leat_jobmanager *self)
         leat_error error = {0};
         leat_code code = leat_jm_place(waiting, &placed, &error);
         if (code != LEAT_OK) leat_log(LEAT_LOG_ERROR, "jobmanager", "%s", error.text);
-        if (!placed) return;
+        if (!placed) {
+            log_wait(waiting);
+            return;
+        }
+        waiting->waiting_since_ms = 0;
+        waiting->was_wait_logged = false;
         waiting->restart_at_ms = INT64_MAX;
         start_attempt(waiting);
     }
@@ -327,23 +358,6 @@ static void send_cancel(leat_jm_job *job)
     leat_jm_send_job(job, &envelope);
 }
 
-static bool may_restart(const leat_jm_job *job)
-{
-    const char *strategy = leat_config_string(&job->config, LEAT_OPTION_RESTART_STRATEGY);
-    if (!strategy[0]) return job->has_checkpoints;
-    if (strcasecmp(strategy, "none") == 0 || strcasecmp(strategy, "off") == 0 || strcasecmp(strategy, "disable") == 0) {
-        return false;
-    }
-    int64_t attempts = leat_config_int(&job->config, LEAT_OPTION_RESTART_FIXED_ATTEMPTS);
-    return attempts < 0 || job->restarts < attempts;
-}
-
-int64_t leat_jm_restart_delay_ms(const leat_jm_job *job)
-{
-    const char *strategy = leat_config_string(&job->config, LEAT_OPTION_RESTART_STRATEGY);
-    return strategy[0] ? leat_config_duration_ms(&job->config, LEAT_OPTION_RESTART_FIXED_DELAY) : 1000;
-}
-
 /* Which errors no restart can mend: the same input would meet them again. */
 static bool is_permanent(leat_code code)
 {
@@ -353,13 +367,16 @@ static bool is_permanent(leat_code code)
 void leat_jm_fail(leat_jm_job *job, const char *task, const leat_error *error)
 {
     if (leat_job_state_is_terminal(job->state)) return;
-    bool is_ending =
-        job->state == LEAT_JOB_RESTARTING || job->state == LEAT_JOB_FAILING || job->state == LEAT_JOB_CANCELLING;
+    bool is_ending = job->state == LEAT_JOB_FAILING || job->state == LEAT_JOB_CANCELLING ||
+                     (job->state == LEAT_JOB_RESTARTING && !job->is_doomed);
     if (!is_ending) {
         leat_log(LEAT_LOG_WARN, "jobmanager", "job %s (%s), attempt %u, failed: %s: %s", job->id_text, job->graph->name,
                  job->attempt, task, error->text);
         remember(job, task, error);
-        bool restarts = may_restart(job) && !(is_permanent(error->code) && job->attempt <= 1);
+        bool restarts = !job->is_doomed &&
+                        leat_restart_on_failure(&job->restart, leat_env_mono_us(job->jobmanager->env) / 1000,
+                                                leat_env_random(job->jobmanager->env), &job->restart_delay_ms) &&
+                        !(is_permanent(error->code) && job->attempt <= 1);
         if (restarts) job->restarts++;
         leat_jm_checkpoints_stop(job);
         leat_jm_enumerators_stop(job);
@@ -367,6 +384,15 @@ void leat_jm_fail(leat_jm_job *job, const char *task, const leat_error *error)
         send_cancel(job);
     }
     leat_jm_check_ended(job);
+}
+
+void leat_jm_fail_for_good(leat_jm_job *job, const char *task, const leat_error *error)
+{
+    job->is_doomed = true;
+    bool is_ending = job->state == LEAT_JOB_FAILING || job->state == LEAT_JOB_CANCELLING;
+    if (is_ending) remember(job, task, error); /* it must be seen, whatever else ended the job */
+    leat_jm_fail(job, task, error);
+    if (job->state == LEAT_JOB_FAILING && job->slots_count == 0) leat_jm_set_state(job, LEAT_JOB_FAILED);
 }
 
 void leat_jm_check_ended(leat_jm_job *job)
@@ -385,9 +411,7 @@ void leat_jm_check_ended(leat_jm_job *job)
     }
     leat_jm_release_slots(job);
     switch (job->state) {
-    case LEAT_JOB_RESTARTING:
-        job->restart_at_ms = leat_jm_now_ms(job->jobmanager) + leat_jm_restart_delay_ms(job);
-        break;
+    case LEAT_JOB_RESTARTING: job->restart_at_ms = leat_jm_now_ms(job->jobmanager) + job->restart_delay_ms; break;
     case LEAT_JOB_FAILING: leat_jm_set_state(job, LEAT_JOB_FAILED); break;
     case LEAT_JOB_CANCELLING: leat_jm_set_state(job, LEAT_JOB_CANCELED); break;
     default: leat_jm_set_state(job, is_success ? LEAT_JOB_FINISHED : LEAT_JOB_FAILED); break;
@@ -432,7 +456,11 @@ void leat_jm_on_task_state(leat_jobmanager *self, const Leat__Pb__TaskStateChang
     if (!task || task_is_over(task)) return;
     task->state = message->state;
     task->is_at_end = task->is_at_end || (message->has_is_at_end && message->is_at_end);
-    if (task_is_over(task)) task->ended_ms = leat_jm_now_ms(self);
+    if (message->n_topics) leat_jm_take_topics(task, message);
+    if (task_is_over(task)) {
+        task->ended_ms = leat_jm_now_ms(self);
+        leat_jm_forget_topics(task);
+    }
     if (message->state == LEAT__PB__TASK_STATE__TASK_FAILED) {
         on_failed(job, task, message);
         return;
@@ -443,6 +471,7 @@ void leat_jm_on_task_state(leat_jobmanager *self, const Leat__Pb__TaskStateChang
         return;
     }
     if (job->state == LEAT_JOB_INITIALIZING && all_tasks(job, task_is_running)) start_running(job);
+    if (task_is_finished(task)) leat_jm_checkpoints_task_finished(job, task);
     if (job->state == LEAT_JOB_RUNNING && task->is_at_end && all_tasks(job, task_is_at_end))
         leat_jm_checkpoints_request(job);
     leat_jm_check_ended(job);

@@ -26,24 +26,31 @@ void leat_jm_try_schedule(leat_jobmanager *self);
 void leat_jm_on_task_state(leat_jobmanager *self, const Leat__Pb__TaskStateChanged *message);
 /* The attempt is broken: end its tasks, then restart or fail. */
 void leat_jm_fail(leat_jm_job *job, const char *task, const leat_error *error);
+/* The same, and no attempt may follow. */
+void leat_jm_fail_for_good(leat_jm_job *job, const char *task, const leat_error *error);
 /* Goes on when tasks, enumerators and committers of an ending attempt have all ended. */
 void leat_jm_check_ended(leat_jm_job *job);
 void leat_jm_tick_job(leat_jm_job *job, int64_t now_ms, int64_t *next_ms);
 leat_jm_task *leat_jm_find_task(leat_jm_job *job, uint32_t vertex, uint32_t subtask);
 void leat_jm_job_free(leat_jm_job *job);
-int64_t leat_jm_restart_delay_ms(const leat_jm_job *job);
 
 /* --- checkpoints.c --- */
 LEAT_CHECKED leat_code leat_jm_checkpoints_start(leat_jm_job *job, leat_error *error);
 void leat_jm_checkpoints_stop(leat_jm_job *job);
 void leat_jm_checkpoints_tick(leat_jm_job *job, int64_t now_ms, int64_t *next_ms);
 void leat_jm_checkpoints_request(leat_jm_job *job);
+void leat_jm_checkpoints_task_finished(leat_jm_job *job, const leat_jm_task *task);
 void leat_jm_on_ack(leat_jobmanager *self, const Leat__Pb__CheckpointAck *message);
 void leat_jm_on_decline(leat_jobmanager *self, const Leat__Pb__CheckpointDecline *message);
 /* An enumerator's part of a checkpoint (taken). */
 void leat_jm_on_enumerator_snapshot(leat_jm_job *job, int64_t checkpoint_id, int32_t vertex, bool ok,
                                     leat_bytes *state);
-void leat_jm_on_committed(leat_jm_job *job, int64_t checkpoint_id, leat_code code, const leat_error *error);
+typedef struct leat_jm_commit_result {
+    leat_code code;
+    bool is_torn; /* of a conflict: another sink of the job has committed the checkpoint, so there is no way back */
+    leat_error error;
+} leat_jm_commit_result;
+void leat_jm_on_committed(leat_jm_job *job, int64_t checkpoint_id, const leat_jm_commit_result *result);
 void leat_jm_checkpoints_free(leat_jm_job *job);
 bool leat_jm_commit_uncertain(leat_jm_job *job);
 /* The parts that a vertex gets on restore, into the Deploy message's arrays (allocated; freed by
@@ -64,9 +71,21 @@ void leat_jm_on_source_event(leat_jobmanager *self, const Leat__Pb__SourceEvent 
 void leat_jm_on_source_barrier(leat_jobmanager *self, const Leat__Pb__SourceBarrier *message);
 void leat_jm_enumerators_tick(leat_jm_job *job, int64_t now_ms, int64_t *next_ms);
 
+/* The topic has news: enumerators that follow it look at once. */
+void leat_jm_enumerators_news(leat_jm_job *job, const char *topic);
+
+/* --- metrics.c --- */
+void leat_jm_take_heartbeat(leat_jobmanager *self, leat_jm_taskmanager *from, const Leat__Pb__Heartbeat *message);
+
+/* --- topics.c --- */
+/* What the task said that it follows. */
+void leat_jm_take_topics(leat_jm_task *task, const Leat__Pb__TaskStateChanged *message);
+void leat_jm_forget_topics(leat_jm_task *task);
+/* Something was committed to the topic: all who follow it, in any job, are told. */
+void leat_jm_announce(leat_jobmanager *self, const char *topic);
+
 /* --- committers.c --- */
-/* Commits the metadata's committables with every committer of the job, in order; ends in leat_jm_on_committed. */
-LEAT_CHECKED leat_code leat_jm_commit(leat_jm_job *job, const Leat__Pb__CheckpointMetadata *metadata,
-                                      leat_error *error);
+/* Commits the metadata's committables with every committer of the job; ends in leat_jm_on_committed, always. */
+void leat_jm_commit(leat_jm_job *job, const Leat__Pb__CheckpointMetadata *metadata);
 bool leat_jm_committers_are_busy(const leat_jm_job *job);
 void leat_jm_committers_free(leat_jm_job *job);

@@ -12,8 +12,10 @@
 
 #include "common/config.h"
 #include "common/env.h"
+#include "common/metrics.h"
 #include "flow/coordinator.h"
 #include "flow/registry.h"
+#include "flow/restart.h"
 #include "proto/checkpoint.pb-c.h"
 #include "proto/control.pb-c.h"
 #include "proto/graph.pb-c.h"
@@ -42,6 +44,8 @@ typedef struct leat_jm_taskmanager {
     uint32_t pid, cores;
     int64_t heard_ms, registered_ms;
     uint64_t memory_bytes;
+    leat_metrics metrics;
+    leat_process_load load;
     bool is_alive;
 } leat_jm_taskmanager;
 
@@ -75,7 +79,9 @@ typedef struct leat_jm_task {
     int64_t watermark_ms;
     double busy_ratio, backpressured_ratio; /* of the time between the last two heartbeats */
     int64_t measured_ms;
-    leat_config gauges;                        /* name → number as text */
+    leat_metrics metrics; /* the task's, and its operators' behind their names */
+    char **topics;        /* that its operators follow */
+    size_t topics_count;
     Leat__Pb__SubtaskSnapshot *final_snapshot; /* of a finished task: goes into later checkpoints */
 } leat_jm_task;
 
@@ -135,10 +141,15 @@ struct leat_jm_job {
     int32_t tasks_count;
     int32_t *slots; /* taskmanager index a slot that the attempt took */
     int32_t slots_count;
+    int64_t waiting_since_ms; /* for slots; 0: it does not */
+    bool was_wait_logged;
     leat_jm_exception exceptions[LEAT_JM_EXCEPTIONS_MAX]; /* newest last */
     int32_t exceptions_count;
     int32_t restarts;
-    int64_t restart_at_ms; /* of RESTARTING, once all tasks have ended; INT64_MAX before */
+    bool is_doomed; /* no attempt may follow: it could only write rows twice */
+    leat_restart restart;
+    int64_t restart_delay_ms; /* of the restart that is under way */
+    int64_t restart_at_ms;    /* of RESTARTING, once all tasks have ended; INT64_MAX before */
     bool has_checkpoints;
     char *checkpoint_dir; /* "<dir>/<job-id>" */
     leat_coordinator coordinator;
@@ -166,6 +177,7 @@ struct leat_jm_job {
     uint32_t collected_attempt;
     uint64_t collected_rows;
     bool has_collect_ended;
+    leat_metrics metrics; /* as of the last leat_jobmanager_measure_job */
     /* Called on the loop whenever state or collected rows changed; may be NULL. */
     void (*on_change)(leat_jm_job *job, void *arg);
     void *on_change_arg;
@@ -182,7 +194,9 @@ struct leat_jobmanager {
     int64_t started_ms;
     leat_jm_taskmanager *taskmanagers;
     size_t taskmanagers_count, taskmanagers_capacity;
-    leat_jm_job *jobs; /* newest first */
+    leat_jm_job *jobs;    /* newest first */
+    leat_metrics metrics; /* as of the last leat_jobmanager_measure */
+    leat_process_load load;
     pthread_mutex_t inbox_lock;
     leat_jm_message *inbox, **inbox_last; /* under inbox_lock */
 };
@@ -206,6 +220,10 @@ void leat_jobmanager_handle_inbox(leat_jobmanager *self);
 LEAT_CHECKED leat_code leat_jobmanager_submit(leat_jobmanager *self, const uint8_t *job_id, leat_bytes *graph,
                                               leat_jm_job **out, leat_error *error);
 leat_jm_job *leat_jobmanager_find(leat_jobmanager *self, const uint8_t *job_id);
+/* Brings the metrics of the cluster, and of a job, up to date. Those of tasks and task managers are as of their last
+ * heartbeat. */
+void leat_jobmanager_measure(leat_jobmanager *self);
+void leat_jobmanager_measure_job(leat_jm_job *job);
 /* By 32 hex digits; NULL when there is none. */
 leat_jm_job *leat_jobmanager_find_text(leat_jobmanager *self, const char *job_id);
 /* LEAT_INVALID when it has ended already. */
@@ -213,3 +231,6 @@ LEAT_CHECKED leat_code leat_jobmanager_cancel(leat_jobmanager *self, leat_jm_job
 /* Frees what was collected before `sequence` and tells the sink so. */
 void leat_jobmanager_collect_ack(leat_jobmanager *self, leat_jm_job *job, uint64_t sequence);
 int32_t leat_jobmanager_slots_free(const leat_jobmanager *self);
+/* How many slots the job can't do without; whether it would run if there were enough. */
+int32_t leat_jobmanager_slots_needed(const leat_jm_job *job);
+bool leat_jobmanager_waits_for_slots(const leat_jm_job *job);

@@ -2,16 +2,15 @@
 #include <argp.h>
 #include <errno.h>
 #include <ftw.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/log.h"
 #include "common/memory.h"
+#include "common/process.h"
 #include "connectors/registry.h"
 #include "jobmanager/net.h"
 #include "jobmanager/rest.h"
@@ -173,17 +172,6 @@ static int remove_entry(const char *path, const struct stat *status, int kind, s
     return 0;
 }
 
-static void warn_of_unknown_keys(const leat_config *config)
-{
-    for (size_t i = 0; i < config->count; i++) {
-        const char *key = config->entries[i].key;
-        if (leat_option_by_key(key) != LEAT_OPTIONS_COUNT) continue;
-        const char *nearest = leat_option_nearest_key(key);
-        leat_log(LEAT_LOG_WARN, "config", "option '%s' is not known%s%s", key, nearest ? "; the nearest is " : "",
-                 nearest ? nearest : "");
-    }
-}
-
 static bool jobs_run(const leat_jobmanager *manager)
 {
     for (const leat_jm_job *job = manager->jobs; job; job = job->next) {
@@ -199,19 +187,9 @@ int main(int argc, char **argv)
         argp_options, parse_option, NULL, "Coordinates a Leat cluster: SQL sessions, jobs, checkpoints, REST.",
         NULL,         NULL,         NULL};
     argp_parse(&argp, argc, argv, 0, NULL, &given);
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigprocmask(SIG_BLOCK, &signals, NULL); /* before any thread: all inherit it */
-    signal(SIGPIPE, SIG_IGN);
-    int stop_fd = signalfd(-1, &signals, SFD_CLOEXEC);
+    int stop_fd = -1;
     leat_error error = {0};
-    leat_log_level level;
-    leat_code code = leat_log_level_parse(leat_config_string(&given.config, LEAT_OPTION_LOG_LEVEL), &level, &error);
-    if (code == LEAT_OK) leat_log_set_level(level);
-    if (code == LEAT_OK && given.log) code = leat_log_open(given.log, &error);
-    warn_of_unknown_keys(&given.config);
+    leat_code code = leat_process_begin(&given.config, given.log, &stop_fd, &error);
     static process self;
     if (code == LEAT_OK) code = start(&self, &given, &error);
     if (code == LEAT_OK) code = report(&self, given.report_fd, &error);
@@ -221,7 +199,7 @@ int main(int argc, char **argv)
         code = leat_jm_net_run(self.net, &self.manager, stop_fd, given.parent_fd, &error);
     }
     if (code != LEAT_OK) {
-        fprintf(stderr, "leat-jobmanager: %s%s%s\n", error.text, error.hint[0] ? "\nhint: " : "", error.hint);
+        leat_process_failed("leat-jobmanager", &error);
         _exit(1);
     }
     leat_http_stop(self.http);

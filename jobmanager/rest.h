@@ -51,6 +51,8 @@ void leat_rest_error(leat_http_request *request, const leat_error *error);
 bool leat_rest_match(const char *pattern, const char *path, leat_rest_call *call);
 /* The job of the path's first parameter, or NULL after it was answered with 400 or 404. */
 leat_jm_job *leat_rest_find_job(leat_rest_call *call);
+/* The index of the vertex of the path's second parameter; -1 after it was answered. */
+int32_t leat_rest_find_vertex(leat_rest_call *call, const leat_jm_job *job);
 enum { LEAT_REST_VERTEX_ID_BYTES = 33 };
 /* 32 hex digits, made from the uid of the vertex' head operator: stable over submissions. */
 void leat_rest_vertex_id(const Leat__Pb__Vertex *vertex, char out[LEAT_REST_VERTEX_ID_BYTES]);
@@ -82,6 +84,13 @@ void leat_rest_job_cancel(leat_rest_call *call);
 void leat_rest_vertex(leat_rest_call *call);
 void leat_rest_vertex_backpressure(leat_rest_call *call);
 void leat_rest_vertex_metrics(leat_rest_call *call);
+void leat_rest_subtask_metrics(leat_rest_call *call);
+void leat_rest_subtasks_metrics(leat_rest_call *call);
+void leat_rest_job_metrics(leat_rest_call *call);
+void leat_rest_jobs_metrics(leat_rest_call *call);
+void leat_rest_taskmanager_metrics(leat_rest_call *call);
+void leat_rest_taskmanagers_metrics(leat_rest_call *call);
+void leat_rest_jobmanager_metrics(leat_rest_call *call);
 void leat_rest_vertex_watermarks(leat_rest_call *call);
 void leat_rest_checkpoints(leat_rest_call *call);
 void leat_rest_checkpoints_config(leat_rest_call *call);

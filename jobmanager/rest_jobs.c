@@ -56,15 +56,25 @@ static int64_t last_change_ms(const leat_jm_job *job)
     return last_ms;
 }
 
+/* Not Flink's: a job that can't begin says what it lacks. */
+static void put_wait(json_t *json, const leat_jm_job *job)
+{
+    if (!leat_jobmanager_waits_for_slots(job)) return;
+    json_object_set_new(json, "waiting-for-slots",
+                        json_pack("{s:i,s:i}", "needed", leat_jobmanager_slots_needed(job), "free",
+                                  leat_jobmanager_slots_free(job->jobmanager)));
+}
+
 void leat_rest_jobs_overview(leat_rest_call *call)
 {
     json_t *list = json_array();
     for (const leat_jm_job *job = call->manager->jobs; job; job = job->next) {
-        json_array_append_new(list, json_pack("{s:s,s:s,s:I,s:I,s:I,s:s,s:I,s:o}", "jid", job->id_text, "name",
-                                              job->graph->name, "start-time", (json_int_t)job->submitted_ms, "end-time",
-                                              end_of(job), "duration", duration_of(job, now_ms(call)), "state",
-                                              leat_job_state_name(job->state), "last-modification",
-                                              (json_int_t)last_change_ms(job), "tasks", count_tasks(job)));
+        json_t *json = json_pack("{s:s,s:s,s:I,s:I,s:I,s:s,s:I,s:o}", "jid", job->id_text, "name", job->graph->name,
+                                 "start-time", (json_int_t)job->submitted_ms, "end-time", end_of(job), "duration",
+                                 duration_of(job, now_ms(call)), "state", leat_job_state_name(job->state),
+                                 "last-modification", (json_int_t)last_change_ms(job), "tasks", count_tasks(job));
+        put_wait(json, job);
+        json_array_append_new(list, json);
     }
     leat_rest_json(call->request, 200, json_pack("{s:o}", "jobs", list));
 }
@@ -155,6 +165,7 @@ void leat_rest_job(leat_rest_call *call)
                              "end-time", end_of(job), "duration", duration_of(job, now_ms(call)), "maxParallelism", max,
                              "now", (json_int_t)now_ms(call), "timestamps", timestamps(job));
     if (json) set_metrics(call, json, job);
+    if (json) put_wait(json, job);
     leat_rest_json(call->request, 200, json);
 }
 

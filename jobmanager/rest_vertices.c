@@ -113,8 +113,7 @@ json_t *leat_rest_status_counts(const json_t *vertices)
 
 /* --- one vertex --- */
 
-/* The index of the path's second parameter; -1 after it was answered. */
-static int32_t find_vertex(leat_rest_call *call, const leat_jm_job *job)
+int32_t leat_rest_find_vertex(leat_rest_call *call, const leat_jm_job *job)
 {
     for (size_t v = 0; v < job->graph->n_vertices; v++) {
         char id[LEAT_REST_VERTEX_ID_BYTES];
@@ -146,7 +145,7 @@ static json_t *subtask_json(const leat_jm_job *job, const leat_jm_task *task, in
 void leat_rest_vertex(leat_rest_call *call)
 {
     leat_jm_job *job = leat_rest_find_job(call);
-    int32_t index = job ? find_vertex(call, job) : -1;
+    int32_t index = job ? leat_rest_find_vertex(call, job) : -1;
     if (index < 0) return;
     int64_t now_ms = leat_env_now_ms(call->manager->env);
     json_t *subtasks = json_array();
@@ -169,7 +168,7 @@ static const char *level_of(double ratio)
 void leat_rest_vertex_backpressure(leat_rest_call *call)
 {
     leat_jm_job *job = leat_rest_find_job(call);
-    int32_t index = job ? find_vertex(call, job) : -1;
+    int32_t index = job ? leat_rest_find_vertex(call, job) : -1;
     if (index < 0) return;
     json_t *subtasks = json_array();
     double worst = 0;
@@ -191,67 +190,10 @@ void leat_rest_vertex_backpressure(leat_rest_call *call)
                              "subtasks", subtasks, "backpressure-level", level_of(worst)));
 }
 
-/* Whether the comma-separated list names it; no list names all. */
-static bool is_wanted(const char *list, const char *name)
-{
-    if (!list) return true;
-    size_t length = strlen(name);
-    for (const char *at = list; at; at = strchr(at, ','), at = at ? at + 1 : NULL) {
-        if (strncmp(at, name, length) == 0 && (at[length] == ',' || !at[length])) return true;
-    }
-    return false;
-}
-
-static void put_metric(json_t *list, const char *wanted, int subtask, const char *name, const char *value)
-{
-    char id[256];
-    snprintf(id, sizeof id, "%d.%s", subtask, name);
-    if (!is_wanted(wanted, id)) return;
-    json_array_append_new(list,
-                          wanted ? json_pack("{s:s,s:s}", "id", id, "value", value) : json_pack("{s:s}", "id", id));
-}
-
-static void put_task_metrics(json_t *list, const char *wanted, const leat_jm_task *task)
-{
-    const struct {
-        const char *name;
-        double value;
-    } figures[] = {
-        {"numRecordsIn", (double)task->records_in},
-        {"numRecordsOut", (double)task->records_out},
-        {"numBytesIn", (double)task->bytes_in},
-        {"numBytesOut", (double)task->bytes_out},
-        {"busyTimeMsPerSecond", task->busy_ratio * 1000},
-        {"backPressuredTimeMsPerSecond", task->backpressured_ratio * 1000},
-        {"idleTimeMsPerSecond", task->measured_ms ? 1000 * (1 - task->busy_ratio - task->backpressured_ratio) : 0},
-    };
-    char text[64];
-    for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++) {
-        snprintf(text, sizeof text, "%.0f", figures[i].value);
-        put_metric(list, wanted, task->subtask, figures[i].name, text);
-    }
-    for (size_t i = 0; i < task->gauges.count; i++) {
-        put_metric(list, wanted, task->subtask, task->gauges.entries[i].key, task->gauges.entries[i].value);
-    }
-}
-
-void leat_rest_vertex_metrics(leat_rest_call *call)
-{
-    leat_jm_job *job = leat_rest_find_job(call);
-    int32_t index = job ? find_vertex(call, job) : -1;
-    if (index < 0) return;
-    json_t *list = json_array();
-    const char *wanted = leat_http_query(call->request, "get");
-    for (int32_t t = 0; t < job->tasks_count; t++) {
-        if (job->tasks[t].vertex == index) put_task_metrics(list, wanted, &job->tasks[t]);
-    }
-    leat_rest_json(call->request, 200, list);
-}
-
 void leat_rest_vertex_watermarks(leat_rest_call *call)
 {
     leat_jm_job *job = leat_rest_find_job(call);
-    int32_t index = job ? find_vertex(call, job) : -1;
+    int32_t index = job ? leat_rest_find_vertex(call, job) : -1;
     if (index < 0) return;
     json_t *list = json_array();
     for (int32_t t = 0; t < job->tasks_count; t++) {

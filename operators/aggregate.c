@@ -7,7 +7,14 @@
 #include "operators/aggregate_state.h"
 #include "operators/config.h"
 
-enum { STATE_VERSION = 1 };
+enum {
+    STATE_VERSION = 1,
+    /* Parts of a snapshot that may wait for their upload: with more its walk pauses. */
+    PARTS_WAITING = 2,
+    /* With so many of all snapshots, which are groups written because they change, no input is taken. There are no more
+     * snapshots than that, so that one of them has a whole part and the wait ends. */
+    PARTS_WAITING_MAX = LEAT_STATE_CUTS_MAX,
+};
 
 /* --- records --- */
 
@@ -325,13 +332,41 @@ static leat_code aggregate_resume(leat_operator *operator, leat_progress * progr
     return self->is_final ? emit_groups(self, progress, error) : emit_changes(self, progress, error);
 }
 
+static bool aggregate_has_room(const leat_operator *operator)
+{
+    const leat_aggregate *self = (const leat_aggregate *)operator;
+    if (!self->part_bytes) return true;
+    return self->state->vtable->waiting_bytes(self->state) / self->part_bytes < PARTS_WAITING_MAX;
+}
+
+static leat_code aggregate_snapshot_resume(leat_operator *operator, leat_operator_snapshot * snapshot,
+                                           leat_progress *progress, leat_error *error)
+{
+    leat_aggregate *self = (leat_aggregate *)operator;
+    *progress = LEAT_AGAIN;
+    bool has_waiting = snapshot->part_bytes && snapshot->state.size / snapshot->part_bytes >= PARTS_WAITING;
+    if (has_waiting) return LEAT_OK; /* called again when a part is away */
+    bool is_whole;
+    LEAT_TRY(self->state->vtable->advance(self->state, &snapshot->state, &is_whole, error));
+    if (is_whole)
+        *progress = LEAT_DONE;
+    else
+        leat_context_wake(operator->context);
+    return LEAT_OK;
+}
+
 static leat_code aggregate_snapshot(leat_operator *operator, leat_operator_snapshot * snapshot, leat_progress *progress,
                                     leat_error *error)
 {
-    (void)progress;
     leat_aggregate *self = (leat_aggregate *)operator;
+    if (!operator->context->has_checkpoints) return LEAT_OK; /* the end of a job: nothing is ever restored */
+    self->part_bytes = snapshot->part_bytes;
+    snapshot->is_appended = true;
     leat_bytes_put_u8(&snapshot->state, STATE_VERSION);
-    return self->state->vtable->snapshot(self->state, &snapshot->state, error);
+    LEAT_TRY(self->state->vtable->cut(self->state, &snapshot->state, error));
+    leat_context_wake(operator->context);
+    *progress = LEAT_AGAIN;
+    return LEAT_OK;
 }
 
 static void aggregate_close(leat_operator *operator)
@@ -358,7 +393,9 @@ static const leat_operator_vtable aggregate_vtable = {.type = "aggregate",
                                                       .process_batch = aggregate_process,
                                                       .resume = aggregate_resume,
                                                       .end_input = aggregate_end_input,
+                                                      .has_room = aggregate_has_room,
                                                       .snapshot = aggregate_snapshot,
+                                                      .snapshot_resume = aggregate_snapshot_resume,
                                                       .close = aggregate_close};
 
 static leat_code aggregate_create(leat_operator_context *context, const uint8_t *config, size_t config_size,

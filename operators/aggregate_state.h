@@ -32,6 +32,7 @@ typedef struct leat_aggregate {
     leat_batch_builder before, out;  /* rows as the downstream knows them; rows to emit */
     leat_batch *old_rows, *new_rows; /* of the touched groups */
     size_t cursor;                   /* of the final pass of a batch job */
+    size_t part_bytes;               /* of the newest snapshot */
     bool is_final;
     /* a change a row (aggregate_rows.c) */
     leat_batch *current; /* in hand; its rows before `next` are done */

@@ -50,8 +50,8 @@ static leat_code calc_open(leat_operator *operator, const leat_restored * restor
                                 &self->projection, error);
 }
 
-/* Rows and kinds move over from `from`; columns are the program's. */
-static leat_code project(calc *self, leat_batch *from, leat_batch **out, leat_error *error)
+/* Rows and kinds are those of `from`; columns are the program's. */
+static leat_code project(calc *self, const leat_batch *from, leat_batch **out, leat_error *error)
 {
     leat_batch *to = leat_batch_new(self->config.exprs_count);
     if (!to) return leat_fail_no_memory(error);
@@ -60,15 +60,7 @@ static leat_code project(calc *self, leat_batch *from, leat_batch **out, leat_er
         leat_batch_free(to);
         return code;
     }
-    to->rows = from->rows;
-    to->selected = from->selected;
-    to->kinds = from->kinds;
-    to->kinds_buffer = from->kinds_buffer;
-    to->selection = from->selection;
-    to->selection_buffer = from->selection_buffer;
-    from->kinds = NULL;
-    from->kinds_buffer = from->selection_buffer = NULL;
-    from->selection = NULL;
+    leat_batch_share_rows(to, from);
     *out = to;
     return LEAT_OK;
 }

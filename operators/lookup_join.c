@@ -122,9 +122,9 @@ static leat_code compile_condition(leat_lookup_join *self, leat_error *error)
 
 static void set_timer(leat_lookup_join *self)
 {
-    int64_t at = leat_env_mono_us(self->operator.context->env) + REFRESH_US;
-    int64_t deadline = leat_lookup_deadline_us(self);
-    leat_context_set_timer(self->operator.context, deadline < at ? deadline : at);
+    int64_t deadline =
+        leat_lookup_deadline_us(self); /* not counted from now: a steady stream would put it off for ever */
+    leat_context_set_timer(self->operator.context, deadline < self->refresh_us ? deadline : self->refresh_us);
 }
 
 static leat_code join_open(leat_operator *operator, const leat_restored * restored, leat_error *error)
@@ -139,8 +139,10 @@ static leat_code join_open(leat_operator *operator, const leat_restored * restor
                              &self->lookup, error));
     self->lookup->context = operator->context;
     LEAT_TRY(self->lookup->vtable->open(self->lookup, error));
+    if (self->lookup->topic) leat_context_follow(operator->context, self->lookup->topic);
     if (restored) LEAT_TRY(leat_lookup_held_read(self, restored, error));
-    leat_context_set_timer(operator->context, leat_env_mono_us(operator->context->env) + (restored ? 0 : REFRESH_US));
+    self->refresh_us = leat_env_mono_us(operator->context->env) + (restored ? 0 : REFRESH_US);
+    leat_context_set_timer(operator->context, self->refresh_us);
     return LEAT_OK;
 }
 
@@ -264,6 +266,7 @@ static leat_code join_resume(leat_operator *operator, leat_progress * progress, 
 static leat_code refresh(leat_lookup_join *self, leat_progress *progress, leat_error *error)
 {
     bool changed = false;
+    self->refresh_us = leat_env_mono_us(self->operator.context->env) + REFRESH_US;
     LEAT_TRY(self->lookup->vtable->refresh(self->lookup, &changed, error));
     LEAT_TRY(leat_lookup_pump(self, changed, error));
     leat_context_set_gauge(self->operator.context, "lookup.waitingRows", (int64_t)self->held_count);
@@ -279,6 +282,13 @@ static leat_code join_on_timer(leat_operator *operator, int64_t now_us, leat_pro
 static leat_code join_on_wake(leat_operator *operator, leat_progress * progress, leat_error *error)
 {
     return refresh((leat_lookup_join *)operator, progress, error);
+}
+
+static leat_code join_on_news(leat_operator *operator, leat_progress * progress, leat_error *error)
+{
+    leat_lookup_join *self = (leat_lookup_join *)operator;
+    self->lookup->vtable->on_news(self->lookup);
+    return refresh(self, progress, error);
 }
 
 static bool join_has_room(const leat_operator *operator)
@@ -320,6 +330,7 @@ static const leat_operator_vtable join_vtable = {.type = "lookup-join",
                                                  .resume = join_resume,
                                                  .on_timer = join_on_timer,
                                                  .on_wake = join_on_wake,
+                                                 .on_news = join_on_news,
                                                  .has_room = join_has_room,
                                                  .is_waiting = join_is_waiting,
                                                  .snapshot = join_snapshot,

@@ -49,7 +49,8 @@ typedef struct leat_lookup_join {
     int32_t *needed; /* joined columns that output or condition use, ascending; the stream's come first */
     int32_t needed_count, needed_stream_count;
     leat_layout *needed_layouts;
-    int32_t *counts; /* of a get_many */
+    int32_t *counts;    /* of a get_many */
+    int64_t refresh_us; /* when the lookup is to be refreshed at the latest */
 
     leat_batch *current, *current_keys; /* the batch in hand */
     int32_t cursor;                     /* selected rows of it that are done */

@@ -2,6 +2,7 @@
 #include "paimon/append.h"
 #include "paimon/catalog.h"
 #include "paimon/hash.h"
+#include "paimon/pk/append_columns.h"
 #include "paimon/schema.h"
 #include "paimon/table_config.h"
 
@@ -43,31 +44,14 @@ static leat_code router_process(leat_operator *operator, int32_t input, leat_bat
                                    self->partition_key.count, &self->scratch, self->partitions, error));
     LEAT_TRY(leat_paimon_hash_rows(from, self->bucket_key.columns, self->bucket_key.types, self->bucket_key.count,
                                    &self->scratch, self->hashes, error));
-    leat_batch *to = leat_batch_new(self->columns_count + 1);
-    if (!to) return leat_fail_no_memory(error);
-    leat_code code = LEAT_OK;
-    for (int32_t c = 0; code == LEAT_OK && c < self->columns_count; c++) {
-        code = leat_column_share(&to->columns[c], &from->columns[c], error);
+    leat_batch *to;
+    int32_t *writers;
+    LEAT_TRY(leat_pk_append_columns(from, self->columns_count, 1, &writers, &to, error));
+    for (int32_t i = 0; i < from->selected; i++) {
+        int32_t bucket = leat_paimon_bucket(self->hashes[i], self->buckets);
+        writers[leat_batch_row(from, i)] = writer_of(self->partitions[i], bucket, self->writers);
     }
-    leat_column *target = &to->columns[self->columns_count];
-    target->layout = LEAT_LAYOUT_32;
-    target->values_buffer = leat_buffer_new((size_t)from->rows * sizeof(int32_t));
-    if (code == LEAT_OK && !target->values_buffer) code = leat_fail_no_memory(error);
-    if (code == LEAT_OK) {
-        int32_t *writers = (int32_t *)(void *)target->values_buffer->data;
-        target->values = writers;
-        for (int32_t i = 0; i < from->selected; i++) {
-            int32_t bucket = leat_paimon_bucket(self->hashes[i], self->buckets);
-            writers[leat_batch_row(from, i)] = writer_of(self->partitions[i], bucket, self->writers);
-        }
-        to->rows = from->rows;
-        to->selected = from->selected;
-        to->kinds = from->kinds;
-        to->kinds_buffer = leat_buffer_ref(from->kinds_buffer);
-        to->selection = from->selection;
-        to->selection_buffer = leat_buffer_ref(from->selection_buffer);
-        code = leat_context_emit(operator->context, &to, error);
-    }
+    leat_code code = leat_context_emit(operator->context, &to, error);
     leat_batch_free(to);
     return code;
 }

@@ -57,7 +57,7 @@ static leat_code add_index(leat_commit *self, leat_paimon_entry_kind kind, const
     return LEAT_OK;
 }
 
-/* Deletes come first: an upgrade is DELETE, then ADD, of one name. */
+/* Deletes come first: in committables of older versions an upgrade is DELETE, then ADD, of one name. */
 static leat_code collect(leat_commit *self, leat_commit_changes *append, leat_commit_changes *compact,
                          leat_error *error)
 {
@@ -232,7 +232,8 @@ static leat_code check_changes(leat_commit *self, const leat_paimon_snapshot *la
                                const leat_commit_changes *changes, leat_error *error)
 {
     bool is_compact = changes->kind == LEAT_PAIMON_COMMIT_COMPACT;
-    bool is_checked = is_compact && latest && latest->id == self->compact_checked_at;
+    bool fits = self->memory.fitting == self->identifier && self->memory.fits_on == (latest ? latest->id : 0);
+    bool is_checked = is_compact ? latest && latest->id == self->compact_checked_at : fits;
     if (is_checked || !(changes->has_deletes || self->is_recovery)) return LEAT_OK;
     return leat_commit_check(self, latest, NULL, changes, error);
 }
@@ -332,19 +333,24 @@ static leat_code check_files_exist(leat_commit *self, const leat_commit_changes 
     return LEAT_OK;
 }
 
+static leat_code load_latest(leat_commit *self, leat_paimon_snapshot *latest, int64_t *id, leat_error *error)
+{
+    leat_arena_reset(&self->attempt);
+    LEAT_TRY(leat_paimon_snapshot_latest_id(self->env, self->table->path, id, error));
+    if (*id <= 0) return LEAT_OK;
+    return leat_paimon_snapshot_load(self->env, self->table->path, *id, &self->attempt, latest, error);
+}
+
 /* Before the APPEND half is made, so that a conflict of the COMPACT half leaves nothing half committed: the job then
  * goes back to the checkpoint before, and its rows are not yet in the table. */
 static leat_code precheck_compact(leat_commit *self, const leat_commit_changes *append,
                                   const leat_commit_changes *compact, leat_error *error)
 {
-    leat_arena_reset(&self->attempt);
     int64_t latest_id;
     leat_paimon_snapshot latest;
-    LEAT_TRY(leat_paimon_snapshot_latest_id(self->env, self->table->path, &latest_id, error));
-    if (latest_id > 0) {
-        LEAT_TRY(leat_paimon_snapshot_load(self->env, self->table->path, latest_id, &self->attempt, &latest, error));
-    }
-    LEAT_TRY(leat_commit_check(self, latest_id > 0 ? &latest : NULL, append, compact, error));
+    LEAT_TRY(load_latest(self, &latest, &latest_id, error));
+    bool fits = self->memory.fitting == self->identifier && self->memory.fits_on == latest_id;
+    if (!fits) LEAT_TRY(leat_commit_check(self, latest_id > 0 ? &latest : NULL, append, compact, error));
     self->compact_checked_at = is_empty(append) ? latest_id : latest_id + 1;
     return LEAT_OK;
 }
@@ -361,27 +367,64 @@ static leat_code commit_compact(leat_commit *self, leat_commit_changes *compact,
     return LEAT_OK;
 }
 
+/* Which halves there are to commit. */
+typedef struct halves {
+    leat_commit_changes append, compact;
+    bool is_append_done, wants_append, wants_compact;
+} halves;
+
+static leat_code find_halves(leat_commit *self, bool is_empty_allowed, halves *out, leat_error *error)
+{
+    bool is_compact_done = false;
+    LEAT_TRY(collect(self, &out->append, &out->compact, error));
+    if (self->is_recovery) LEAT_TRY(find_done(self, &out->is_append_done, &is_compact_done, error));
+    bool has_append = !is_empty(&out->append) || (is_empty_allowed && is_empty(&out->compact));
+    out->wants_append = !out->is_append_done && has_append;
+    out->wants_compact = !is_compact_done && !is_empty(&out->compact);
+    if (self->is_recovery && out->wants_append) return check_files_exist(self, &out->append, error);
+    return LEAT_OK;
+}
+
 static leat_code commit_messages(leat_commit *self, bool is_empty_allowed, leat_paimon_commit_result *result,
                                  leat_error *error)
 {
-    leat_commit_changes append = {0}, compact = {0};
-    LEAT_TRY(collect(self, &append, &compact, error));
-    bool is_append_done = false, is_compact_done = false;
-    if (self->is_recovery) LEAT_TRY(find_done(self, &is_append_done, &is_compact_done, error));
-    bool wants_append = !is_append_done && (!is_empty(&append) || (is_empty_allowed && is_empty(&compact)));
-    bool wants_compact = !is_compact_done && !is_empty(&compact);
-    result->was_committed = is_append_done && !wants_compact;
-    if (self->is_recovery && wants_append) LEAT_TRY(check_files_exist(self, &append, error));
-    if (wants_append) {
-        if (wants_compact) LEAT_TRY(precheck_compact(self, &append, &compact, error));
-        LEAT_TRY(commit_changes(self, &append, &result->snapshots[result->snapshots_count], error));
+    halves todo = {0};
+    LEAT_TRY(find_halves(self, is_empty_allowed, &todo, error));
+    result->was_committed = todo.is_append_done && !todo.wants_compact;
+    if (todo.wants_append) {
+        if (todo.wants_compact) LEAT_TRY(precheck_compact(self, &todo.append, &todo.compact, error));
+        LEAT_TRY(commit_changes(self, &todo.append, &result->snapshots[result->snapshots_count], error));
         if (result->snapshots[result->snapshots_count] != self->compact_checked_at) self->compact_checked_at = -1;
         result->snapshots_count++;
     }
-    if (!wants_compact) return LEAT_OK;
+    if (!todo.wants_compact) return LEAT_OK;
     int64_t id = 0;
-    LEAT_TRY(commit_compact(self, &compact, is_append_done || wants_append, &id, error));
+    LEAT_TRY(commit_compact(self, &todo.compact, todo.is_append_done || todo.wants_append, &id, error));
     if (id) result->snapshots[result->snapshots_count++] = id;
+    return LEAT_OK;
+}
+
+/* As commit_messages finds out, without writing. After the APPEND half nothing conflicts any more. */
+static leat_code check_messages(leat_commit *self, bool is_empty_allowed, leat_commit_outlook *out, leat_error *error)
+{
+    halves todo = {0};
+    leat_code code = find_halves(self, is_empty_allowed, &todo, error);
+    out->is_done = todo.is_append_done;
+    if (code != LEAT_OK || out->is_done || !(todo.wants_append || todo.wants_compact)) return code;
+    bool has_keys = todo.wants_append && leat_commit_has_keys(self);
+    bool is_append_checked = todo.wants_append && (todo.append.has_deletes || self->is_recovery);
+    /* Rows alone are in nobody's way; after a restore they are looked at all the same. */
+    out->may_conflict = todo.wants_compact || has_keys || (todo.wants_append && todo.append.has_deletes);
+    if (!out->may_conflict && !is_append_checked) return LEAT_OK;
+    int64_t latest_id;
+    leat_paimon_snapshot latest;
+    LEAT_TRY(load_latest(self, &latest, &latest_id, error));
+    const leat_paimon_snapshot *base = latest_id > 0 ? &latest : NULL;
+    if (todo.wants_compact) LEAT_TRY(leat_commit_check(self, base, &todo.append, &todo.compact, error));
+    if (is_append_checked) LEAT_TRY(leat_commit_check(self, base, NULL, &todo.append, error));
+    if (has_keys) LEAT_TRY(leat_commit_index_check(self, base, &todo.append, error));
+    self->memory.fitting = self->identifier;
+    self->memory.fits_on = latest_id;
     return LEAT_OK;
 }
 
@@ -394,35 +437,59 @@ static leat_code is_empty_commit_allowed(const leat_paimon_table *table, bool *o
     return LEAT_OK;
 }
 
+/* Both calls: `result` NULL makes it a check. */
+static leat_code run(leat_commit *self, const leat_paimon_commit_options *options, leat_paimon_commit_result *result,
+                     leat_commit_outlook *outlook, leat_error *error)
+{
+    LEAT_TRY(leat_paimon_schema_check_writable(&self->table->schema, error));
+    bool is_empty_allowed = options && options->is_empty_allowed;
+    LEAT_TRY(is_empty_commit_allowed(self->table, &is_empty_allowed, error));
+    self->is_recovery = options && options->is_recovery;
+    self->compact_checked_at = -1;
+    if (options && options->memory) self->memory = *options->memory;
+    leat_arena_init(&self->arena, LEAT_COMMIT_ARENA_BYTES);
+    leat_arena_init(&self->attempt, LEAT_COMMIT_ARENA_BYTES);
+    leat_paimon_names *names[] = {&self->manifest_names, &self->list_names, &self->index_names, &self->hash_names};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        leat_paimon_names_init(names[i], self->env);
+    leat_code code = result ? commit_messages(self, is_empty_allowed, result, error)
+                            : check_messages(self, is_empty_allowed, outlook, error);
+    if (code == LEAT_OK && options && options->memory) *options->memory = self->memory;
+    leat_free(self->scraps);
+    leat_arena_done(&self->arena);
+    leat_arena_done(&self->attempt);
+    return code;
+}
+
 leat_code leat_paimon_commit(leat_env *env, const leat_paimon_table *table, const char *commit_user, int64_t identifier,
                              const leat_paimon_message *messages, size_t count,
                              const leat_paimon_commit_options *options, leat_paimon_commit_result *result,
                              leat_error *error)
 {
     leat_paimon_commit_result done = {0};
-    LEAT_TRY(leat_paimon_schema_check_writable(&table->schema, error));
-    bool is_empty_allowed = options && options->is_empty_allowed;
-    LEAT_TRY(is_empty_commit_allowed(table, &is_empty_allowed, error));
     leat_commit self = {.env = env,
                         .table = table,
                         .user = commit_user,
                         .identifier = identifier,
                         .messages = messages,
-                        .messages_count = count,
-                        .is_recovery = options && options->is_recovery,
-                        .compact_checked_at = -1};
-    if (options && options->memory) self.memory = *options->memory;
-    leat_arena_init(&self.arena, LEAT_COMMIT_ARENA_BYTES);
-    leat_arena_init(&self.attempt, LEAT_COMMIT_ARENA_BYTES);
-    leat_paimon_names *names[] = {&self.manifest_names, &self.list_names, &self.index_names, &self.hash_names};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        leat_paimon_names_init(names[i], env);
-    leat_code code = commit_messages(&self, is_empty_allowed, &done, error);
+                        .messages_count = count};
+    leat_code code = run(&self, options, &done, NULL, error);
     done.attempts = self.attempts;
-    if (code == LEAT_OK && options && options->memory) *options->memory = self.memory;
     if (result) *result = done;
-    leat_free(self.scraps);
-    leat_arena_done(&self.arena);
-    leat_arena_done(&self.attempt);
     return code;
+}
+
+leat_code leat_paimon_commit_check(leat_env *env, const leat_paimon_table *table, const char *commit_user,
+                                   int64_t identifier, const leat_paimon_message *messages, size_t count,
+                                   const leat_paimon_commit_options *options, leat_commit_outlook *out,
+                                   leat_error *error)
+{
+    leat_commit self = {.env = env,
+                        .table = table,
+                        .user = commit_user,
+                        .identifier = identifier,
+                        .messages = messages,
+                        .messages_count = count};
+    *out = (leat_commit_outlook){0};
+    return run(&self, options, NULL, out, error);
 }

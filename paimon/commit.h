@@ -19,10 +19,13 @@
 /* Identifier of batch jobs, as Flink's writers use it (Long.MAX). */
 #define LEAT_PAIMON_BATCH_IDENTIFIER INT64_MAX
 
-/* What a committer may keep between its commits: no snapshot in (base, clean] holds a foreign change of the index, so
- * that a long job need not look at all of them again. Zeroed at the start. */
+/* What a committer may keep between its calls. Zeroed at the start. */
 typedef struct leat_paimon_commit_memory {
+    /* No snapshot in (base, clean] holds a foreign change of the index, so that a long job need not look at all of them
+     * again. */
     int64_t base, clean;
+    /* leat_paimon_commit_check found that this identifier's changes fit on snapshot `fits_on`; 0: none. */
+    int64_t fitting, fits_on;
 } leat_paimon_commit_memory;
 
 typedef struct leat_paimon_commit_options {
@@ -48,6 +51,13 @@ LEAT_CHECKED leat_code leat_paimon_commit(leat_env *env, const leat_paimon_table
                                           int64_t identifier, const leat_paimon_message *messages, size_t count,
                                           const leat_paimon_commit_options *options, leat_paimon_commit_result *result,
                                           leat_error *error);
+
+/* Says LEAT_CONFLICT when leat_paimon_commit would, as the table is now; writes nothing. Reads nothing when nobody can
+ * get in the way. */
+LEAT_CHECKED leat_code leat_paimon_commit_check(leat_env *env, const leat_paimon_table *table, const char *commit_user,
+                                                int64_t identifier, const leat_paimon_message *messages, size_t count,
+                                                const leat_paimon_commit_options *options, leat_commit_outlook *out,
+                                                leat_error *error);
 
 /* The committer of type "paimon": configuration = leat_paimon_committer_config_write, committables =
  * leat_paimon_message_write. */

@@ -51,7 +51,8 @@ static leat_code has_foreign_change(leat_commit *self, int64_t base, const leat_
         if (after) before = after;
     }
     *out = false;
-    *memory = (leat_paimon_commit_memory){is_known ? memory->base : base, latest->id};
+    if (!is_known) memory->base = base;
+    memory->clean = latest->id;
     return LEAT_OK;
 }
 
@@ -150,21 +151,42 @@ static int64_t smallest_base(const leat_commit *self)
     return base;
 }
 
+bool leat_commit_has_keys(const leat_commit *self)
+{
+    return smallest_base(self) != INT64_MAX;
+}
+
+/* Loads the index as it is when it matters: a foreign change is there, or `changes` touch it. */
+static leat_code check_index(leat_commit *self, const leat_paimon_snapshot *latest, const leat_commit_changes *changes,
+                             bool *is_foreign, leat_paimon_index_files *files, leat_error *error)
+{
+    const char *manifest = latest ? latest->index_manifest : NULL;
+    *is_foreign = false;
+    /* The rule concerns the snapshot that brings the keys; the COMPACT half has none. */
+    bool has_keys = leat_commit_has_keys(self) && changes->kind != LEAT_PAIMON_COMMIT_COMPACT;
+    if (has_keys && manifest) LEAT_TRY(has_foreign_change(self, smallest_base(self), latest, is_foreign, error));
+    if (!manifest || (changes->index.count == 0 && !*is_foreign)) return LEAT_OK;
+    LEAT_TRY(leat_paimon_index_manifest_load(self->env, self->table->path, manifest, &self->attempt, files, error));
+    for (size_t i = 0; *is_foreign && i < self->messages_count; i++)
+        LEAT_TRY(check_keys(self, &self->messages[i], files, error));
+    return LEAT_OK;
+}
+
+leat_code leat_commit_index_check(leat_commit *self, const leat_paimon_snapshot *latest,
+                                  const leat_commit_changes *changes, leat_error *error)
+{
+    leat_paimon_index_files files = {0};
+    bool is_foreign;
+    return check_index(self, latest, changes, &is_foreign, &files, error);
+}
+
 leat_code leat_commit_index(leat_commit *self, const leat_paimon_snapshot *latest, const leat_commit_changes *changes,
                             const char **out, leat_error *error)
 {
     *out = latest ? latest->index_manifest : NULL;
-    int64_t base = smallest_base(self);
-    bool is_foreign = false;
-    /* The rule concerns the snapshot that brings the keys; the COMPACT half has none. */
-    bool has_keys = base != INT64_MAX && changes->kind != LEAT_PAIMON_COMMIT_COMPACT;
-    if (has_keys && latest && *out) LEAT_TRY(has_foreign_change(self, base, latest, &is_foreign, error));
-    if (changes->index.count == 0 && !is_foreign) return LEAT_OK;
     leat_paimon_index_files files = {0};
-    if (*out)
-        LEAT_TRY(leat_paimon_index_manifest_load(self->env, self->table->path, *out, &self->attempt, &files, error));
-    for (size_t i = 0; is_foreign && i < self->messages_count; i++)
-        LEAT_TRY(check_keys(self, &self->messages[i], &files, error));
+    bool is_foreign;
+    LEAT_TRY(check_index(self, latest, changes, &is_foreign, &files, error));
     if (changes->index.count == 0) return LEAT_OK;
     LEAT_TRY(apply(self, changes, is_foreign, &files, error));
     const char *name = leat_paimon_names_next(&self->index_names, "index-manifest-", "", &self->attempt);

@@ -60,7 +60,11 @@ LEAT_CHECKED leat_code leat_commit_write_list(leat_commit *self, const leat_paim
 LEAT_CHECKED leat_code leat_commit_merge_manifests(leat_commit *self, const leat_paimon_manifests *before,
                                                    leat_paimon_manifests *out, leat_error *error);
 
-/* commit_index.c: name of the index manifest after the changes (NULL: none), writing a new one if they touch it; the
+/* commit_index.c: whether the commit brings new keys of dynamic buckets; the rule for them by itself. */
+bool leat_commit_has_keys(const leat_commit *self);
+LEAT_CHECKED leat_code leat_commit_index_check(leat_commit *self, const leat_paimon_snapshot *latest,
+                                               const leat_commit_changes *changes, leat_error *error);
+/* Name of the index manifest after the changes (NULL: none), writing a new one if they touch it; the
  * dynamic-bucket rule: LEAT_CONFLICT when a foreign index change gave one of our keys another bucket. */
 LEAT_CHECKED leat_code leat_commit_index(leat_commit *self, const leat_paimon_snapshot *latest,
                                          const leat_commit_changes *changes, const char **out, leat_error *error);

@@ -12,6 +12,7 @@
 #include "common/memory.h"
 #include "paimon/catalog.h"
 #include "paimon/commit.h"
+#include "paimon/path.h"
 #include "paimon/registry.h"
 #include "paimon/snapshot.h"
 
@@ -73,15 +74,26 @@ static leat_code read_messages(const paimon_committer *self, int64_t checkpoint_
     return LEAT_OK;
 }
 
+/* `outlook`: only looks; NULL: commits. */
 static leat_code commit_into(paimon_committer *self, const leat_paimon_table *table, int64_t checkpoint_id,
-                             const leat_committable *committables, size_t count, leat_arena *arena, leat_error *error)
+                             const leat_committable *committables, size_t count, leat_arena *arena,
+                             leat_commit_outlook *outlook, leat_error *error)
 {
     if (!self->is_certain) LEAT_TRY(look_up_confirmed(self, table, error));
-    if (self->confirmed > checkpoint_id) return LEAT_OK;
+    if (self->confirmed > checkpoint_id) {
+        if (outlook) outlook->is_done = true;
+        return LEAT_OK;
+    }
     leat_paimon_message *messages;
     size_t messages_count;
     LEAT_TRY(read_messages(self, checkpoint_id, committables, count, arena, &messages, &messages_count, error));
-    leat_paimon_commit_options options = {.is_recovery = !self->is_certain, .memory = &self->memory};
+    /* A batch job that starts again ends with the same identifier. */
+    leat_paimon_commit_options options = {.is_recovery = !self->is_certain || self->confirmed == checkpoint_id,
+                                          .memory = &self->memory};
+    if (outlook) {
+        return leat_paimon_commit_check(self->env, table, self->user, checkpoint_id, messages, messages_count, &options,
+                                        outlook, error);
+    }
     leat_paimon_commit_result result;
     LEAT_TRY(leat_paimon_commit(self->env, table, self->user, checkpoint_id, messages, messages_count, &options,
                                 &result, error));
@@ -92,19 +104,32 @@ static leat_code commit_into(paimon_committer *self, const leat_paimon_table *ta
     return LEAT_OK;
 }
 
-static leat_code committer_commit(leat_committer *committer, int64_t checkpoint_id,
-                                  const leat_committable *committables, size_t count, leat_error *error)
+static leat_code open_and_commit(paimon_committer *self, int64_t checkpoint_id, const leat_committable *committables,
+                                 size_t count, leat_commit_outlook *outlook, leat_error *error)
 {
-    paimon_committer *self = (paimon_committer *)committer;
     leat_arena arena;
     leat_arena_init(&arena, COMMIT_MESSAGES_BYTES_MAX);
     leat_paimon_table table;
     leat_code code = leat_paimon_open_table(self->env, self->table_path, &self->options, &arena, &table, error);
     if (code == LEAT_OK) {
-        code = commit_into(self, &table, checkpoint_id, committables, count, &arena, error);
+        code = commit_into(self, &table, checkpoint_id, committables, count, &arena, outlook, error);
         leat_paimon_table_done(&table);
     }
     leat_arena_done(&arena);
+    return code;
+}
+
+static leat_code committer_check(leat_committer *committer, int64_t checkpoint_id, const leat_committable *committables,
+                                 size_t count, leat_commit_outlook *out, leat_error *error)
+{
+    return open_and_commit((paimon_committer *)committer, checkpoint_id, committables, count, out, error);
+}
+
+static leat_code committer_commit(leat_committer *committer, int64_t checkpoint_id,
+                                  const leat_committable *committables, size_t count, leat_error *error)
+{
+    paimon_committer *self = (paimon_committer *)committer;
+    leat_code code = open_and_commit(self, checkpoint_id, committables, count, NULL, error);
     self->is_certain = code == LEAT_OK;
     if (code == LEAT_OK && checkpoint_id > self->confirmed) self->confirmed = checkpoint_id;
     return code;
@@ -119,7 +144,8 @@ static void committer_close(leat_committer *committer)
     leat_free(self);
 }
 
-static const leat_committer_vtable committer_vtable = {committer_commit, committer_close};
+static const leat_committer_vtable committer_vtable = {
+    .commit = committer_commit, .close = committer_close, .check = committer_check};
 
 enum { OPTIONS_MAX = 4096 };
 
@@ -181,6 +207,7 @@ static leat_code committer_create(leat_env *env, const leat_config *config, cons
         committer_close(&self->committer);
         return code;
     }
+    self->committer.topic = leat_paimon_topic(self->table_path);
     *out = &self->committer;
     return LEAT_OK;
 }

@@ -76,6 +76,16 @@ leat_code leat_paimon_file_reader_new(const leat_paimon_file_reader_options *opt
     return code;
 }
 
+void leat_paimon_file_reader_start_at(leat_paimon_file_reader *self, int64_t row)
+{
+    leat_datafile_reader_start_at(self->decoder, row);
+}
+
+int64_t leat_paimon_file_reader_first_row(const leat_paimon_file_reader *self)
+{
+    return leat_datafile_reader_first_row(self->decoder);
+}
+
 static leat_code start_fetch(leat_paimon_file_reader *self, leat_error *error)
 {
     atomic_store_explicit(&self->state, JOB_RUNNING, memory_order_relaxed);

@@ -24,6 +24,9 @@ typedef struct leat_paimon_file_reader_options {
 
 LEAT_CHECKED leat_code leat_paimon_file_reader_new(const leat_paimon_file_reader_options *options,
                                                    leat_paimon_file_reader **out, leat_error *error);
+/* As leat_datafile_reader_start_at and _first_row. */
+void leat_paimon_file_reader_start_at(leat_paimon_file_reader *reader, int64_t row);
+int64_t leat_paimon_file_reader_first_row(const leat_paimon_file_reader *reader);
 LEAT_CHECKED leat_code leat_paimon_file_reader_step(leat_paimon_file_reader *reader, int32_t rows_max,
                                                     leat_paimon_read_status *status, leat_batch **out,
                                                     leat_error *error);

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "common/memory.h"
-#include "paimon/pk/merge.h"
+#include "paimon/pk/spill.h"
 
 enum { ARENA_BYTES_MAX = 256 << 20 };
 
@@ -17,6 +17,7 @@ struct leat_merge_reader {
     int32_t columns_count, wanted_count;
     leat_pk_sections sections; /* changes: one a file */
     size_t section;
+    leat_pk_spill *spill; /* of the section */
     leat_pk_merge *merge;
 };
 
@@ -97,6 +98,7 @@ void leat_merge_reader_free(leat_merge_reader *self)
 {
     if (!self) return;
     leat_pk_merge_free(self->merge);
+    leat_pk_spill_free(self->spill);
     leat_arena_done(&self->arena);
     leat_free(self);
 }
@@ -107,25 +109,10 @@ static leat_code shape(leat_merge_reader *self, leat_batch *batch, leat_error *e
     for (int32_t i = self->wanted_count; i < batch->columns_count; i++)
         leat_column_clear(&batch->columns[i]);
     batch->columns_count = self->wanted_count;
-    if (self->is_changes || !batch->kinds) return LEAT_OK;
-    uint8_t removes = 0;
-    for (int32_t i = 0; i < batch->rows; i++)
-        removes |= (uint8_t)!leat_row_kind_is_add(batch->kinds[i]);
-    if (!removes) return LEAT_OK;
-    leat_buffer *selection = leat_buffer_new((size_t)batch->rows * sizeof(uint16_t));
-    if (!selection) return leat_fail_no_memory(error);
-    uint16_t *rows = (uint16_t *)(void *)selection->data;
-    int32_t count = 0;
-    for (int32_t i = 0; i < batch->rows; i++) {
-        rows[count] = (uint16_t)i;
-        count += leat_row_kind_is_add(batch->kinds[i]);
-    }
-    batch->selection = rows;
-    batch->selection_buffer = selection;
-    batch->selected = count;
-    return LEAT_OK;
+    return self->is_changes ? LEAT_OK : leat_batch_keep_adds(batch, error);
 }
 
+/* Begins the section's merge, or the pass before it. */
 static leat_code open_section(leat_merge_reader *self, leat_error *error)
 {
     leat_pk_merge_options options = {.options = &self->options,
@@ -134,8 +121,33 @@ static leat_code open_section(leat_merge_reader *self, leat_error *error)
                                      .section = &self->sections.items[self->section],
                                      .columns = self->columns,
                                      .columns_count = self->columns_count,
-                                     .changelog_level = -1};
+                                     .changelog_level = -1,
+                                     .spill = self->spill};
+    if (!self->spill && leat_pk_spill_is_needed(&options)) return leat_pk_spill_new(&options, &self->spill, error);
     return leat_pk_merge_new(&options, &self->merge, error);
+}
+
+static void close_section(leat_merge_reader *self)
+{
+    leat_pk_merge_free(self->merge);
+    leat_pk_spill_free(self->spill);
+    self->merge = NULL;
+    self->spill = NULL;
+    self->section++;
+}
+
+static leat_code step_section(leat_merge_reader *self, leat_pk_status *status, leat_batch **out, leat_error *error)
+{
+    if (self->merge) {
+        LEAT_TRY(leat_pk_merge_step(self->merge, status, out, NULL, error));
+        if (*status == LEAT_PK_END) close_section(self);
+        return LEAT_OK;
+    }
+    *status = LEAT_PK_AGAIN;
+    if (self->spill) LEAT_TRY(leat_pk_spill_step(self->spill, status, error));
+    if (self->spill && *status != LEAT_PK_END) return LEAT_OK;
+    *status = LEAT_PK_AGAIN;
+    return open_section(self, error);
 }
 
 leat_code leat_merge_reader_step(leat_merge_reader *self, leat_merge_read_status *status, leat_batch **out,
@@ -143,19 +155,13 @@ leat_code leat_merge_reader_step(leat_merge_reader *self, leat_merge_read_status
 {
     *status = LEAT_MERGE_READ_END;
     if (self->section == self->sections.count) return LEAT_OK;
-    if (!self->merge) LEAT_TRY(open_section(self, error));
     leat_pk_status got;
     leat_batch *batch = NULL;
-    LEAT_TRY(leat_pk_merge_step(self->merge, &got, &batch, NULL, error));
+    LEAT_TRY(step_section(self, &got, &batch, error));
     switch (got) {
     case LEAT_PK_WAIT: *status = LEAT_MERGE_READ_WAIT; return LEAT_OK;
-    case LEAT_PK_AGAIN: *status = LEAT_MERGE_READ_AGAIN; return LEAT_OK;
-    case LEAT_PK_END:
-        leat_pk_merge_free(self->merge);
-        self->merge = NULL;
-        self->section++;
-        *status = LEAT_MERGE_READ_AGAIN;
-        return LEAT_OK;
+    case LEAT_PK_AGAIN:
+    case LEAT_PK_END: *status = LEAT_MERGE_READ_AGAIN; return LEAT_OK;
     case LEAT_PK_BATCH: break;
     }
     leat_code code = shape(self, batch, error);

@@ -3,8 +3,8 @@
  * that needs no merging (leat_paimon_split_is_raw) is read file by file by the same reader.
  *
  * Steps never block when a context is given: storage is read by jobs of the context, which wake it; without a context
- * they are done in place (session threads, tests). Memory is bounded by the number of sorted runs, not by the bucket.
- */
+ * they are done in place (session threads, tests). Memory is bounded by the table's options sort-spill-threshold
+ * and sort-spill-buffer-size: of more runs, some are merged on disk first. */
 #pragma once
 
 #include "flow/operator.h"

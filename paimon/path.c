@@ -100,6 +100,15 @@ const char *leat_paimon_path(const char *table_path, const char *folder, const c
     return leat_arena_format(arena, "%s/%s/%s", table_path, folder, name);
 }
 
+const char *leat_paimon_topic(const char *table_path)
+{
+    const char *topic = table_path;
+    if (strncmp(topic, "file:", 5) == 0) topic += 5;
+    while (topic[0] == '/' && topic[1] == '/')
+        topic++;
+    return topic;
+}
+
 void leat_paimon_names_init(leat_paimon_names *names, leat_env *env)
 {
     leat_env_uuid(env, names->uuid);

@@ -22,6 +22,9 @@ const char *leat_paimon_file_path(const char *bucket_path, const leat_paimon_fil
 /* "<table>/<folder>/<name>": folder is "manifest", "index", "snapshot", "schema". */
 const char *leat_paimon_path(const char *table_path, const char *folder, const char *name, leat_arena *arena);
 
+/* The table's topic (flow/operator.h): its path, without what a file's path may have before it. Part of the path. */
+const char *leat_paimon_topic(const char *table_path);
+
 /* Fresh names "<prefix><uuid>-<n><suffix>" as one writer makes them; in the arena. */
 typedef struct leat_paimon_names {
     char uuid[37];

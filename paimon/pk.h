@@ -33,4 +33,5 @@ LEAT_CHECKED leat_code leat_paimon_pk_check(const leat_paimon_schema *schema, le
 extern const leat_operator_factory leat_paimon_pk_router_factory;
 extern const leat_operator_factory leat_paimon_bucket_assigner_factory;
 extern const leat_operator_factory leat_paimon_pk_writer_factory;
-extern const leat_lookup_factory leat_paimon_lookup_factory;
+extern const leat_lookup_factory leat_paimon_lookup_factory;      /* a copy of the table */
+extern const leat_lookup_factory leat_paimon_file_lookup_factory; /* by key from the files; fixed buckets */

@@ -363,10 +363,11 @@ static leat_code enumerator_create(leat_enumerator_context *context, const uint8
 {
     paimon_enumerator *self = leat_calloc(1, sizeof *self);
     if (!self) return leat_fail_no_memory(error);
-    self->enumerator = (leat_enumerator){&enumerator_vtable, context};
+    self->enumerator = (leat_enumerator){.vtable = &enumerator_vtable, .context = context};
     self->last = &self->first;
     leat_arena_init(&self->arena, ARENA_BYTES);
     leat_code code = prepare(self, config, config_size, error);
+    self->enumerator.topic = code == LEAT_OK ? leat_paimon_topic(self->table.path) : NULL;
     if (code == LEAT_OK)
         *out = &self->enumerator;
     else

@@ -60,6 +60,8 @@ typedef struct leat_catalog_vtable {
     /* LEAT_EXISTS, LEAT_NOT_FOUND (database). */
     leat_code (*create_table)(leat_catalog *self, const leat_catalog_table *table, leat_error *error);
     leat_code (*drop_table)(leat_catalog *self, const char *database, const char *table, leat_error *error);
+    /* Lines about options that its tables do not have; NULL: any are fine. */
+    void (*warn_of_options)(const leat_config *options, leat_bytes *warnings);
     void (*free)(leat_catalog *self);
 } leat_catalog_vtable;
 

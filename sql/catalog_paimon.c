@@ -5,6 +5,7 @@
 
 #include "common/memory.h"
 #include "paimon/catalog.h"
+#include "paimon/option_names.h"
 #include "sql/catalog.h"
 
 typedef struct paimon_catalog {
@@ -180,6 +181,7 @@ static const leat_catalog_vtable paimon_vtable = {
     .get_table = paimon_get_table,
     .create_table = paimon_create_table,
     .drop_table = paimon_drop_table,
+    .warn_of_options = leat_paimon_warn_of_options,
     .free = paimon_free,
 };
 

@@ -299,6 +299,8 @@ static leat_code store(leat_statement *self, leat_catalog_table *table, const ch
     } else {
         table->database = full[1];
         code = catalog->vtable->create_table(catalog, table, plan->error);
+        if (code == LEAT_OK && catalog->vtable->warn_of_options)
+            catalog->vtable->warn_of_options(&table->options, &plan->warnings);
     }
     leat_catalog_unref(catalog);
     if (code == LEAT_EXISTS && self->ast->if_not_exists) return LEAT_OK;

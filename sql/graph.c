@@ -246,6 +246,7 @@ leat_code leat_graph_pack(leat_graph *graph, const char *job_name, leat_bytes *o
             binary((const uint8_t *)plan->config->entries[i].value, strlen(plan->config->entries[i].value));
         job.config[i] = &entries[i];
     }
+    LEAT_TRY(leat_secrets_pack(&plan->secrets, plan->arena, &job, plan->error));
     job.version = 1;
     job.name = TEXT(job_name);
     job.n_vertices = vertices_count;

@@ -13,6 +13,15 @@ static void print_names(const leat_schema *schema, leat_bytes *out)
         leat_bytes_format(out, "%s%s", i > 0 ? ", " : "", schema->fields[i].name);
 }
 
+/* The text is kept when all is well, for the operator's description. */
+static leat_code note(leat_graph *graph, leat_stream *stream, leat_bytes *text)
+{
+    leat_code code = leat_bytes_check(text, graph->plan->error);
+    if (code == LEAT_OK) code = leat_graph_note(graph, stream, (const char *)text->data);
+    if (code != LEAT_OK) leat_bytes_done(text);
+    return code;
+}
+
 /* Appends an operator whose config and description are ready: description is "Name(…)". Both are taken. */
 static leat_code add(leat_graph *graph, leat_stream *stream, const char *type, const char *name, leat_bytes *config,
                      leat_bytes *description, const leat_graph_step *step)
@@ -29,24 +38,11 @@ static leat_code add(leat_graph *graph, leat_stream *stream, const char *type, c
     return leat_graph_add_operator(graph, stream, &operator_, step);
 }
 
-static leat_code plan_context(leat_graph *graph, leat_plan_context *out)
-{
-    leat_plan *plan = graph->plan;
-    *out = (leat_plan_context){.arena = plan->arena,
-                               .env = plan->env,
-                               .session = plan->config,
-                               .is_batch = plan->is_batch,
-                               .parallelism = plan->parallelism,
-                               .time_zone = plan->time_zone};
-    return LEAT_OK;
-}
-
 leat_code leat_physical_source(leat_graph *graph, leat_rel *rel, leat_source_plan *out)
 {
     leat_plan *plan = graph->plan;
     const leat_bound_table *table = rel->source;
-    leat_plan_context context;
-    LEAT_TRY(plan_context(graph, &context));
+    leat_plan_context context = leat_plan_connector_context(graph->plan);
     if (!table->connector->plan_source)
         return leat_plan_fail(plan, table->place, LEAT_INVALID,
                               "Connector '%s' can only be used as a sink. It cannot be used as a source.",
@@ -190,12 +186,7 @@ static leat_code make_calc(leat_graph *graph, leat_rel *rel, bool wants_upsert, 
         leat_bytes_text(&text, "]");
     }
     leat_bytes_text(&text, ")");
-    leat_code code = leat_bytes_check(&text, plan->error);
-    if (code == LEAT_OK) code = leat_graph_note(graph, out, (const char *)text.data);
-    if (code != LEAT_OK) {
-        leat_bytes_done(&text);
-        return code;
-    }
+    LEAT_TRY(note(graph, out, &text));
     leat_calc_config_write(&config, &bytes);
     leat_graph_step step = {.exchange = LEAT__PB__EXCHANGE__FORWARD, .parallelism = out->parallelism};
     LEAT_TRY(add(graph, out, "calc", "Calc", &bytes, &text, &step));
@@ -332,12 +323,7 @@ static leat_code make_sort(leat_graph *graph, leat_rel *rel, leat_stream *out)
     else if (rel->offset > 0)
         leat_bytes_format(&text, "offset=[%lld]", (long long)rel->offset);
     leat_bytes_text(&text, ")");
-    leat_code code = leat_bytes_check(&text, plan->error);
-    if (code == LEAT_OK) code = leat_graph_note(graph, out, (const char *)text.data);
-    if (code != LEAT_OK) {
-        leat_bytes_done(&text);
-        return code;
-    }
+    LEAT_TRY(note(graph, out, &text));
     if (is_sort)
         leat_sort_config_write(&(leat_sort_config){.input = out->schema,
                                                    .keys_count = rel->sort_keys_count,
@@ -389,10 +375,9 @@ static bool meets_one(const leat_rel *rel)
 static leat_code make_lookup_join(leat_graph *graph, leat_rel *rel, leat_stream *out)
 {
     leat_plan *plan = graph->plan;
-    leat_plan_context context;
+    leat_plan_context context = leat_plan_connector_context(graph->plan);
     leat_lookup_plan lookup = {0};
     LEAT_TRY(leat_physical(graph, rel->inputs[0], false, out));
-    LEAT_TRY(plan_context(graph, &context));
     const leat_bound_table *table = rel->source;
     int32_t output_count = rel->schema.fields_count;
     int32_t *output = leat_arena_take(plan->arena, (size_t)(output_count + 1) * sizeof *output);

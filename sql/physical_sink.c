@@ -5,16 +5,6 @@
 #include "operators/not_null.h"
 #include "sql/graph.h"
 
-static leat_plan_context context_of(const leat_plan *plan)
-{
-    return (leat_plan_context){.arena = plan->arena,
-                               .env = plan->env,
-                               .session = plan->config,
-                               .is_batch = plan->is_batch,
-                               .parallelism = plan->parallelism,
-                               .time_zone = plan->time_zone};
-}
-
 static void free_sink_plan(leat_sink_plan *sink)
 {
     for (int32_t s = 0; s < sink->stages_count; s++) {
@@ -29,7 +19,7 @@ static leat_code plan_sink(leat_graph *graph, const leat_sink_target *target, in
 {
     leat_plan *plan = graph->plan;
     const leat_bound_table *table = target->table;
-    leat_plan_context context = context_of(plan);
+    leat_plan_context context = leat_plan_connector_context(plan);
     leat_sink_request request = {.changes = changes,
                                  .is_overwrite = target->is_overwrite,
                                  .static_partition = target->static_partition,

@@ -91,6 +91,7 @@ typedef struct leat_plan {
     leat_lookup_hint *hints[16]; /* LOOKUP hints of the statement */
     int32_t hints_count;
     int32_t view_depth;
+    leat_secrets secrets;
     leat_bytes warnings;
 } leat_plan;
 
@@ -105,6 +106,9 @@ LEAT_CHECKED leat_code leat_plan_find_table(leat_plan *plan, const leat_ast_name
                                             const leat_catalog_table **out);
 LEAT_CHECKED leat_code leat_plan_bind_table(leat_plan *plan, const leat_catalog_table *definition, leat_sql_range place,
                                             leat_bound_table **out);
+
+/* What connectors plan with. */
+leat_plan_context leat_plan_connector_context(leat_plan *plan);
 
 /* Queries. (bind_query.c) */
 LEAT_CHECKED leat_code leat_bind_query(leat_plan *plan, const leat_ast_query *query, leat_rel **out);

@@ -277,12 +277,24 @@ static void print_create_table(const leat_catalog_table *table, leat_bytes *out)
     leat_bytes_text(out, ")\n");
 }
 
+/* The statement's result is one text, "result"; takes it. */
+static leat_code answer_text(leat_statement *self, leat_bytes *text)
+{
+    const char *column = "result";
+    leat_error *error = self->plan.error;
+    leat_code code = leat_bytes_check(text, error);
+    if (code == LEAT_OK) code = leat_result_columns(self->result, &column, 1, error);
+    const char *row = (const char *)text->data;
+    if (code == LEAT_OK) code = leat_result_row(self->result, &row, error);
+    leat_bytes_done(text);
+    return code;
+}
+
 static leat_code show_create(leat_statement *self, bool is_view)
 {
     leat_plan *plan = &self->plan;
     const leat_catalog_table *table;
     leat_bytes text = {0};
-    const char *column = "result";
     LEAT_TRY(leat_plan_find_table(plan, self->ast->name, NULL, &table));
     if (is_view != (table->view_query != NULL))
         return leat_plan_fail(plan, self->ast->name->place, LEAT_INVALID,
@@ -299,12 +311,7 @@ static leat_code show_create(leat_statement *self, bool is_view)
     } else {
         print_create_table(table, &text);
     }
-    leat_code code = leat_bytes_check(&text, plan->error);
-    if (code == LEAT_OK) code = leat_result_columns(self->result, &column, 1, plan->error);
-    const char *row = (const char *)text.data;
-    if (code == LEAT_OK) code = leat_result_row(self->result, &row, plan->error);
-    leat_bytes_done(&text);
-    return code;
+    return answer_text(self, &text);
 }
 
 /* DESCRIBE CATALOG and DATABASE: names and values. */
@@ -340,7 +347,6 @@ static leat_code describe_options(leat_statement *self)
 static leat_code show_create_catalog(leat_statement *self)
 {
     leat_plan *plan = &self->plan;
-    const char *column = "result";
     leat_bytes text = {0};
     leat_catalog *catalog =
         leat_session_get_catalog(self->session, self->ast->name->parts[0], plan->arena, plan->error);
@@ -354,12 +360,7 @@ static leat_code show_create_catalog(leat_statement *self)
     }
     leat_bytes_text(&text, ")\n");
     leat_catalog_unref(catalog);
-    leat_code code = leat_bytes_check(&text, plan->error);
-    if (code == LEAT_OK) code = leat_result_columns(self->result, &column, 1, plan->error);
-    const char *row = (const char *)text.data;
-    if (code == LEAT_OK) code = leat_result_row(self->result, &row, plan->error);
-    leat_bytes_done(&text);
-    return code;
+    return answer_text(self, &text);
 }
 
 leat_code leat_show(leat_statement *self)

@@ -87,6 +87,8 @@ leat_code leat_plan_find_table(leat_plan *plan, const leat_ast_name *name, const
             code = table_is_missing(plan, catalog, name, full);
         else if (code != LEAT_OK && plan->error)
             *plan->error = error;
+        if (code == LEAT_OK && dynamic && catalog->vtable->warn_of_options)
+            catalog->vtable->warn_of_options(dynamic, &plan->warnings);
         leat_catalog_unref(catalog);
     } else if (code != LEAT_OK && plan->error) {
         *plan->error = error;
@@ -101,6 +103,17 @@ leat_code leat_plan_find_table(leat_plan *plan, const leat_ast_name *name, const
     }
     *out = table;
     return LEAT_OK;
+}
+
+leat_plan_context leat_plan_connector_context(leat_plan *plan)
+{
+    return (leat_plan_context){.arena = plan->arena,
+                               .env = plan->env,
+                               .session = plan->config,
+                               .is_batch = plan->is_batch,
+                               .parallelism = plan->parallelism,
+                               .time_zone = plan->time_zone,
+                               .secrets = &plan->secrets};
 }
 
 /* The connector, with Flink's words when there is none. */

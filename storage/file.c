@@ -72,18 +72,23 @@ static leat_code sync_folder_of(const char *path, leat_error *error)
     return code;
 }
 
-static leat_code file_write(leat_storage_writer *writer, const void *data, size_t size, leat_error *error)
+static leat_code write_all(int file, const char *path, const void *data, size_t size, leat_error *error)
 {
-    file_writer *self = (file_writer *)writer;
     const char *at = data;
     while (size > 0) {
-        ssize_t wrote = write(self->file, at, size);
+        ssize_t wrote = write(file, at, size);
         if (wrote < 0 && errno == EINTR) continue;
-        if (wrote < 0) return fail_at(error, errno, "write", self->path);
+        if (wrote < 0) return fail_at(error, errno, "write", path);
         at += wrote;
         size -= (size_t)wrote;
     }
     return LEAT_OK;
+}
+
+static leat_code file_write(leat_storage_writer *writer, const void *data, size_t size, leat_error *error)
+{
+    file_writer *self = (file_writer *)writer;
+    return write_all(self->file, self->path, data, size, error);
 }
 
 static void file_abort(leat_storage_writer *writer)
@@ -118,13 +123,18 @@ static leat_code file_finish(leat_storage_writer *writer, leat_error *error)
 
 static const leat_storage_writer_vtable file_writer_vtable = {file_write, file_finish, file_abort};
 
+static leat_code name_temporary(const char *path, char out[PATH_MAX], leat_error *error)
+{
+    const char *slash = strrchr(path, '/');
+    unsigned number = atomic_fetch_add_explicit(&temporary_number, 1, memory_order_relaxed);
+    int length =
+        snprintf(out, PATH_MAX, "%.*s/.%s.%d-%u.tmp", (int)(slash - path), path, slash + 1, (int)getpid(), number);
+    return length < PATH_MAX ? LEAT_OK : leat_fail(error, LEAT_LIMIT, "path %s is too long", path);
+}
+
 static leat_code open_temporary(file_writer *self, leat_error *error)
 {
-    const char *slash = strrchr(self->path, '/');
-    unsigned number = atomic_fetch_add_explicit(&temporary_number, 1, memory_order_relaxed);
-    int length = snprintf(self->temporary, sizeof self->temporary, "%.*s/.%s.%d-%u.tmp", (int)(slash - self->path),
-                          self->path, slash + 1, (int)getpid(), number);
-    if (length >= (int)sizeof self->temporary) return leat_fail(error, LEAT_LIMIT, "path %s is too long", self->path);
+    LEAT_TRY(name_temporary(self->path, self->temporary, error));
     int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
     self->file = open(self->temporary, flags, 0644);
     if (self->file < 0 && errno == ENOENT) {
@@ -163,6 +173,49 @@ static leat_code file_put(leat_storage *storage, const char *uri, const void *da
         return code;
     }
     return finish_with((file_writer *)writer, mode, error);
+}
+
+/* Another program may have written it without waiting for the disk. */
+static leat_code sync_file(const char *path, leat_error *error)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return fail_at(error, errno, "open", path);
+    leat_code code = fsync(file) == 0 ? LEAT_OK : fail_at(error, errno, "sync", path);
+    close(file);
+    return code;
+}
+
+/* Other file systems, and some that have no links or do not let everyone link. */
+static bool may_not_link(int errno_value)
+{
+    static const int known[] = {EXDEV, EPERM, EACCES, EMLINK, ENOSYS, EOPNOTSUPP};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (errno_value == known[i]) return true;
+    }
+    return false;
+}
+
+static leat_code make_link(const char *from, const char *temporary, leat_error *error)
+{
+    if (link(from, temporary) == 0) return LEAT_OK;
+    return may_not_link(errno) ? LEAT_UNSUPPORTED : fail_at(error, errno, "link to", from);
+}
+
+static leat_code file_copy(leat_storage *storage, const char *from_uri, const char *to_uri, leat_error *error)
+{
+    (void)storage;
+    const char *from, *to;
+    char temporary[PATH_MAX];
+    LEAT_TRY(local_path(from_uri, &from, error));
+    LEAT_TRY(local_path(to_uri, &to, error));
+    LEAT_TRY(name_temporary(to, temporary, error));
+    LEAT_TRY(sync_file(from, error));
+    LEAT_TRY(make_folders(to, error));
+    LEAT_TRY(make_link(from, temporary, error));
+    leat_code code = rename(temporary, to) == 0 ? LEAT_OK : fail_at(error, errno, "rename to", to);
+    if (code == LEAT_OK) code = sync_folder_of(to, error);
+    (void)unlink(temporary); /* still there when the rename failed, or both were one file before */
+    return code;
 }
 
 static leat_code read_range(int file, const char *path, uint64_t offset, size_t size, leat_bytes *out,
@@ -296,13 +349,79 @@ static leat_code file_remove_folder(leat_storage *storage, const char *uri, leat
     return remove_tree(path, 0, error);
 }
 
+typedef struct file_scratch {
+    leat_scratch scratch;
+    int file;
+} file_scratch;
+
+static leat_code scratch_append(leat_scratch *scratch, const void *data, size_t size, leat_error *error)
+{
+    return write_all(((file_scratch *)scratch)->file, "scratch bytes", data, size, error);
+}
+
+static leat_code scratch_read(leat_scratch *scratch, uint64_t offset, size_t size, void *out, leat_error *error)
+{
+    char *at = out;
+    while (size > 0) {
+        ssize_t got = pread(((file_scratch *)scratch)->file, at, size, (off_t)offset);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return fail_at(error, errno, "read", "scratch bytes");
+        if (got == 0) return leat_fail(error, LEAT_IO, "scratch bytes end too early");
+        at += got;
+        offset += (uint64_t)got;
+        size -= (size_t)got;
+    }
+    return LEAT_OK;
+}
+
+static void scratch_free(leat_scratch *scratch)
+{
+    close(((file_scratch *)scratch)->file);
+    leat_free(scratch);
+}
+
+static const leat_scratch_vtable scratch_vtable = {scratch_append, scratch_read, scratch_free};
+
+static leat_code open_scratch(const char *folder, int *out, leat_error *error)
+{
+    char name[PATH_MAX];
+    if (snprintf(name, sizeof name, "%s/leat-scratch-XXXXXX", folder) >= (int)sizeof name) {
+        return leat_fail(error, LEAT_LIMIT, "path %s is too long", folder);
+    }
+    LEAT_TRY(make_folders(name, error));
+    *out = mkostemp(name, O_CLOEXEC);
+    if (*out < 0) return fail_at(error, errno, "make a scratch file in", folder);
+    if (unlink(name) == 0) return LEAT_OK;
+    leat_code code = fail_at(error, errno, "remove", name);
+    close(*out);
+    return code;
+}
+
+static leat_code file_scratch_new(leat_storage *storage, const char *uri, leat_scratch **out, leat_error *error)
+{
+    (void)storage;
+    const char *folder;
+    LEAT_TRY(local_path(uri, &folder, error));
+    file_scratch *self = leat_calloc(1, sizeof *self);
+    if (!self) return leat_fail_no_memory(error);
+    self->scratch.vtable = &scratch_vtable;
+    leat_code code = open_scratch(folder, &self->file, error);
+    if (code != LEAT_OK) {
+        leat_free(self);
+        return code;
+    }
+    *out = &self->scratch;
+    return LEAT_OK;
+}
+
 static void file_free(leat_storage *storage)
 {
     leat_free(storage);
 }
 
 static const leat_storage_vtable file_vtable = {file_put,    file_get,           file_size,   file_list,
-                                                file_remove, file_remove_folder, file_create, file_free};
+                                                file_remove, file_remove_folder, file_create, file_free,
+                                                file_copy,   file_scratch_new};
 
 leat_code leat_storage_file_new(leat_storage **out, leat_error *error)
 {

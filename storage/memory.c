@@ -211,6 +211,48 @@ static leat_code memory_create(leat_storage *storage, const char *path, leat_sto
     return LEAT_OK;
 }
 
+typedef struct memory_scratch {
+    leat_scratch scratch;
+    leat_bytes data;
+} memory_scratch;
+
+static leat_code scratch_append(leat_scratch *scratch, const void *data, size_t size, leat_error *error)
+{
+    memory_scratch *self = (memory_scratch *)scratch;
+    leat_bytes_put(&self->data, data, size);
+    return leat_bytes_check(&self->data, error);
+}
+
+static leat_code scratch_read(leat_scratch *scratch, uint64_t offset, size_t size, void *out, leat_error *error)
+{
+    const memory_scratch *self = (const memory_scratch *)scratch;
+    if (offset > self->data.size || size > self->data.size - offset) {
+        return leat_fail(error, LEAT_IO, "scratch bytes end too early");
+    }
+    if (size) memcpy(out, self->data.data + offset, size);
+    return LEAT_OK;
+}
+
+static void scratch_free(leat_scratch *scratch)
+{
+    memory_scratch *self = (memory_scratch *)scratch;
+    leat_bytes_done(&self->data);
+    leat_free(self);
+}
+
+static const leat_scratch_vtable scratch_vtable = {scratch_append, scratch_read, scratch_free};
+
+static leat_code memory_scratch_new(leat_storage *storage, const char *folder, leat_scratch **out, leat_error *error)
+{
+    (void)storage;
+    (void)folder;
+    memory_scratch *self = leat_calloc(1, sizeof *self);
+    if (!self) return leat_fail_no_memory(error);
+    self->scratch.vtable = &scratch_vtable;
+    *out = &self->scratch;
+    return LEAT_OK;
+}
+
 static void memory_free(leat_storage *storage)
 {
     memory_storage *self = (memory_storage *)storage;
@@ -222,7 +264,8 @@ static void memory_free(leat_storage *storage)
 }
 
 static const leat_storage_vtable memory_vtable = {memory_put,    memory_get,           memory_size,   memory_list,
-                                                  memory_remove, memory_remove_folder, memory_create, memory_free};
+                                                  memory_remove, memory_remove_folder, memory_create, memory_free,
+                                                  NULL,          memory_scratch_new};
 
 leat_code leat_storage_memory_new(leat_storage **out, leat_error *error)
 {

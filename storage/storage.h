@@ -14,6 +14,7 @@
 
 typedef struct leat_storage leat_storage;
 typedef struct leat_storage_writer leat_storage_writer;
+typedef struct leat_scratch leat_scratch;
 
 typedef enum leat_put_mode {
     LEAT_PUT_REPLACE,
@@ -43,6 +44,9 @@ typedef struct leat_storage_vtable {
     leat_code (*remove_folder)(leat_storage *self, const char *folder, leat_error *error);
     leat_code (*create)(leat_storage *self, const char *path, leat_storage_writer **out, leat_error *error);
     void (*free)(leat_storage *self);
+    /* Without moving the bytes; LEAT_UNSUPPORTED where that cannot be. NULL: never. */
+    leat_code (*copy)(leat_storage *self, const char *from, const char *to, leat_error *error);
+    leat_code (*scratch)(leat_storage *self, const char *folder, leat_scratch **out, leat_error *error);
 } leat_storage_vtable;
 
 struct leat_storage {
@@ -60,6 +64,18 @@ typedef struct leat_storage_writer_vtable {
 
 struct leat_storage_writer {
     const leat_storage_writer_vtable *vtable;
+};
+
+/* Bytes that need not outlive the process: they have no name, are not made durable, and are gone when freed or when the
+ * process dies. */
+typedef struct leat_scratch_vtable {
+    leat_code (*append)(leat_scratch *self, const void *data, size_t size, leat_error *error);
+    leat_code (*read)(leat_scratch *self, uint64_t offset, size_t size, void *out, leat_error *error);
+    void (*free)(leat_scratch *self);
+} leat_scratch_vtable;
+
+struct leat_scratch {
+    const leat_scratch_vtable *vtable;
 };
 
 /* Folders above the path are made. */
@@ -86,6 +102,19 @@ LEAT_CHECKED leat_code leat_storage_write(leat_storage_writer *writer, const voi
                                           leat_error *error);
 LEAT_CHECKED leat_code leat_storage_finish(leat_storage_writer *writer, leat_error *error);
 void leat_storage_abort(leat_storage_writer *writer); /* NULL is fine */
+/* The bytes of `from` under a second name, which appears whole or not at all. Neither may be changed in place later:
+ * storage may keep the bytes once (files: a hard link). LEAT_NOT_FOUND. */
+LEAT_CHECKED leat_code leat_storage_copy(leat_storage *storage, const char *from, const char *to, leat_error *error);
+
+/* `folder` is made if it is not there. */
+LEAT_CHECKED leat_code leat_storage_scratch(leat_storage *storage, const char *folder, leat_scratch **out,
+                                            leat_error *error);
+/* One thread at a time, and not while anyone reads. */
+LEAT_CHECKED leat_code leat_scratch_append(leat_scratch *scratch, const void *data, size_t size, leat_error *error);
+/* Exactly `size` bytes that were appended; any number of threads. */
+LEAT_CHECKED leat_code leat_scratch_read(leat_scratch *scratch, uint64_t offset, size_t size, void *out,
+                                         leat_error *error);
+void leat_scratch_free(leat_scratch *scratch); /* NULL is fine */
 
 /* Files below "/". One storage serves all paths. */
 LEAT_CHECKED leat_code leat_storage_file_new(leat_storage **out, leat_error *error);

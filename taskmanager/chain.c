@@ -15,6 +15,7 @@ static leat_code call_process(leat_chain_link *link, int32_t input, leat_batch *
 {
     LEAT_ASSERT(!link->is_pending); /* the caller emitted twice in a step, or did not wait for its successor */
     leat_progress progress = LEAT_DONE;
+    leat_counter_add(&link->records_in, (uint64_t)(*batch)->selected);
     leat_code code = link->operator->vtable->process_batch(link->operator, input, batch, &progress, error);
     link->is_pending = progress == LEAT_AGAIN;
     leat_batch_free(*batch);
@@ -30,6 +31,7 @@ static leat_code host_emit(leat_operator_context *context, leat_batch **batch, l
         *batch = NULL;
         return LEAT_OK;
     }
+    leat_counter_add(&link->records_out, (uint64_t)(*batch)->selected);
     if (link->index + 1 < link->subtask->chain_count) return call_process(link + 1, 0, batch, error);
     return leat_outputs_emit(link->subtask, batch, error);
 }
@@ -39,6 +41,7 @@ static leat_code pass_watermark(leat_chain_link *link, int64_t watermark_ms, lea
     if (link->index == link->subtask->chain_count) {
         return leat_outputs_broadcast(link->subtask, LEAT_ELEMENT_WATERMARK, watermark_ms, error);
     }
+    atomic_store_explicit(&link->input_watermark_ms, watermark_ms, memory_order_relaxed);
     const leat_operator_vtable *vtable = link->operator->vtable;
     if (vtable->process_watermark) return vtable->process_watermark(link->operator, watermark_ms, error);
     return link->context.host->emit_watermark(&link->context, watermark_ms, error);
@@ -47,6 +50,7 @@ static leat_code pass_watermark(leat_chain_link *link, int64_t watermark_ms, lea
 static leat_code host_emit_watermark(leat_operator_context *context, int64_t watermark_ms, leat_error *error)
 {
     leat_chain_link *link = link_of(context);
+    atomic_store_explicit(&link->output_watermark_ms, watermark_ms, memory_order_relaxed);
     if (link->index + 1 == link->subtask->chain_count) {
         return leat_outputs_broadcast(link->subtask, LEAT_ELEMENT_WATERMARK, watermark_ms, error);
     }
@@ -170,8 +174,20 @@ static void host_set_gauge(leat_operator_context *context, const char *name, int
     if (at == count) atomic_store_explicit(&link->gauges_count, count + 1, memory_order_release);
 }
 
-static const leat_operator_host chain_host = {host_emit,  host_emit_watermark, host_wake,    host_set_timer,
-                                              host_spawn, host_send_event,     host_collect, host_set_gauge};
+static void host_follow(leat_operator_context *context, const char *topic)
+{
+    link_of(context)->topic = topic;
+}
+
+static const leat_operator_host chain_host = {.emit = host_emit,
+                                              .emit_watermark = host_emit_watermark,
+                                              .wake = host_wake,
+                                              .set_timer = host_set_timer,
+                                              .spawn = host_spawn,
+                                              .send_event = host_send_event,
+                                              .collect = host_collect,
+                                              .set_gauge = host_set_gauge,
+                                              .follow = host_follow};
 
 leat_code leat_chain_create(leat_subtask *subtask, leat_error *error)
 {
@@ -185,6 +201,8 @@ leat_code leat_chain_create(leat_subtask *subtask, leat_error *error)
         const Leat__Pb__Operator *plan = subtask->plan->operators[i];
         leat_chain_link *link = &subtask->chain[i];
         *link = (leat_chain_link){.subtask = subtask, .index = (int32_t)i, .timer_us = INT64_MAX};
+        atomic_init(&link->input_watermark_ms, INT64_MIN);
+        atomic_init(&link->output_watermark_ms, INT64_MIN);
         link->context = (leat_operator_context){
             .host = &chain_host,
             .env = taskmanager->env,
@@ -260,6 +278,7 @@ void leat_chain_close(leat_subtask *subtask)
         leat_operator *operator= subtask->chain[i].operator;
         if (operator) operator->vtable->close(operator);
         subtask->chain[i].operator= NULL;
+        subtask->chain[i].topic = NULL;
     }
 }
 
@@ -323,14 +342,18 @@ leat_code leat_chain_drain(leat_subtask *subtask, leat_error *error)
     return LEAT_OK;
 }
 
-/* The wake or timer of one operator. Nothing below it is pending: the caller resumed all of that first. */
+/* News, the wake or the timer of one operator. Nothing below it is pending: the caller resumed all of that first. */
 static leat_code fire_link(leat_chain_link *link, int64_t now_us, bool *did_work, leat_error *error)
 {
     const leat_operator_vtable *vtable = link->operator->vtable;
     leat_progress progress = LEAT_DONE;
     leat_code code = LEAT_OK;
-    /* acquire: pairs with the release in host_wake. */
-    if (atomic_exchange_explicit(&link->is_woken, false, memory_order_acquire)) {
+    if (link->has_news) {
+        *did_work = true;
+        link->has_news = false;
+        if (vtable->on_news) code = vtable->on_news(link->operator, & progress, error);
+        /* acquire: pairs with the release in host_wake. */
+    } else if (atomic_exchange_explicit(&link->is_woken, false, memory_order_acquire)) {
         *did_work = true;
         if (vtable->on_wake) code = vtable->on_wake(link->operator, & progress, error);
     } else if (link->timer_us <= now_us) {

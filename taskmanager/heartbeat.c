@@ -1,33 +1,36 @@
-#include <stdio.h>
-#include <unistd.h>
-
 #include "common/memory.h"
+#include "common/metrics.h"
 #include "taskmanager/taskmanager.h"
 
-static uint64_t resident_bytes(void)
+static Leat__Pb__OperatorMetrics *fill_operator(leat_chain_link *link, leat_arena *arena)
 {
-    unsigned long long total = 0, resident = 0;
-    FILE *file = fopen("/proc/self/statm", "re");
-    if (!file) return 0;
-    int fields = fscanf(file, "%llu %llu", &total, &resident);
-    (void)fclose(file); /* only read */
-    return fields == 2 ? resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+    Leat__Pb__OperatorMetrics *out = leat_arena_take(arena, sizeof *out);
+    if (!out) return NULL;
+    leat__pb__operator_metrics__init(out);
+    out->index = (uint32_t)link->index;
+    out->records_in = leat_counter_get(&link->records_in);
+    out->records_out = leat_counter_get(&link->records_out);
+    out->input_watermark_ms = atomic_load_explicit(&link->input_watermark_ms, memory_order_relaxed);
+    out->output_watermark_ms = atomic_load_explicit(&link->output_watermark_ms, memory_order_relaxed);
+    out->has_input_watermark_ms = out->input_watermark_ms != INT64_MIN;
+    out->has_output_watermark_ms = out->output_watermark_ms != INT64_MIN;
+    /* acquire: pairs with the release in host_set_gauge, so the names up to the count are there. */
+    int count = atomic_load_explicit(&link->gauges_count, memory_order_acquire);
+    out->gauges = leat_arena_take(arena, LEAT_GAUGES_MAX * sizeof *out->gauges);
+    out->gauge_names = leat_arena_take(arena, LEAT_GAUGES_MAX * sizeof *out->gauge_names);
+    for (int g = 0; out->gauges && out->gauge_names && g < count; g++) {
+        out->gauges[out->n_gauges++] = atomic_load_explicit(&link->gauges[g], memory_order_relaxed);
+        out->gauge_names[out->n_gauge_names++] = (char *)(uintptr_t)link->gauge_names[g];
+    }
+    return out;
 }
 
-static void fill_gauges(leat_subtask *subtask, leat_arena *arena, Leat__Pb__SubtaskMetrics *out)
+static void fill_operators(leat_subtask *subtask, leat_arena *arena, Leat__Pb__SubtaskMetrics *out)
 {
-    size_t room = (size_t)subtask->chain_count * LEAT_GAUGES_MAX;
-    out->gauges = leat_arena_take(arena, room * sizeof *out->gauges);
-    out->gauge_names = leat_arena_take(arena, room * sizeof *out->gauge_names);
-    if (!out->gauges || !out->gauge_names) return;
-    for (int32_t i = 0; i < subtask->chain_count; i++) {
-        leat_chain_link *link = &subtask->chain[i];
-        /* acquire: pairs with the release in host_set_gauge, so the names up to the count are there. */
-        int count = atomic_load_explicit(&link->gauges_count, memory_order_acquire);
-        for (int g = 0; g < count; g++) {
-            out->gauges[out->n_gauges++] = atomic_load_explicit(&link->gauges[g], memory_order_relaxed);
-            out->gauge_names[out->n_gauge_names++] = (char *)(uintptr_t)link->gauge_names[g];
-        }
+    out->operators = leat_arena_take(arena, (size_t)subtask->chain_count * sizeof *out->operators);
+    for (int32_t i = 0; out->operators && i < subtask->chain_count; i++) {
+        Leat__Pb__OperatorMetrics *operator= fill_operator(&subtask->chain[i], arena);
+        if (operator) out->operators[out->n_operators++] = operator;
     }
 }
 
@@ -39,17 +42,17 @@ static Leat__Pb__SubtaskMetrics *fill_subtask(leat_subtask *subtask, leat_arena 
     leat_subtask_metrics *metrics = &subtask->metrics;
     out->vertex = (uint32_t)subtask->vertex;
     out->subtask = (uint32_t)subtask->index;
-    out->records_in = atomic_load_explicit(&metrics->records_in, memory_order_relaxed);
-    out->records_out = atomic_load_explicit(&metrics->records_out, memory_order_relaxed);
-    out->bytes_in = atomic_load_explicit(&metrics->bytes_in, memory_order_relaxed);
-    out->bytes_out = atomic_load_explicit(&metrics->bytes_out, memory_order_relaxed);
+    out->records_in = leat_counter_get(&metrics->records_in);
+    out->records_out = leat_counter_get(&metrics->records_out);
+    out->bytes_in = leat_counter_get(&metrics->bytes_in);
+    out->bytes_out = leat_counter_get(&metrics->bytes_out);
     out->busy_us = atomic_load_explicit(&metrics->busy_us, memory_order_relaxed);
-    out->idle_us = atomic_load_explicit(&metrics->idle_us, memory_order_relaxed);
-    out->backpressured_us = atomic_load_explicit(&metrics->backpressured_us, memory_order_relaxed);
+    out->idle_us = leat_counter_get(&metrics->idle_us);
+    out->backpressured_us = leat_counter_get(&metrics->backpressured_us);
     out->has_watermark_ms = true;
     out->watermark_ms = atomic_load_explicit(&metrics->watermark_ms, memory_order_relaxed);
-    /* The chain is made by the worker's first run; before that there are no gauges. */
-    if (atomic_load_explicit(&metrics->busy_us, memory_order_acquire) > 0) fill_gauges(subtask, arena, out);
+    /* The chain is made by the worker's first run; before that there is nothing to say of operators. */
+    if (atomic_load_explicit(&metrics->busy_us, memory_order_acquire) > 0) fill_operators(subtask, arena, out);
     return out;
 }
 
@@ -76,7 +79,11 @@ void leat_taskmanager_heartbeat(leat_taskmanager *self)
     leat_arena_init(&arena, ARENA_BYTES_MAX);
     Leat__Pb__Heartbeat message = LEAT__PB__HEARTBEAT__INIT;
     message.task_manager = (char *)(uintptr_t)self->id;
-    message.memory_bytes = resident_bytes();
+    leat_process_figures figures;
+    leat_process_measure(&figures);
+    message.memory_bytes = figures.resident_bytes;
+    message.cpu_us = figures.cpu_us;
+    message.threads = figures.threads;
     message.jobs = leat_arena_take(&arena, JOBS_MAX * sizeof *message.jobs);
     pthread_mutex_lock(&self->lock);
     for (leat_task_job *job = self->jobs; job && message.jobs && message.n_jobs < JOBS_MAX; job = job->next) {

@@ -168,8 +168,8 @@ static leat_code handle(leat_subtask *subtask, int32_t channel_index, leat_eleme
     case LEAT_ELEMENT_BATCH: {
         LEAT_TRY(decode(subtask, channel, element, error));
         uint64_t rows = (uint64_t)element->batch->selected;
-        atomic_fetch_add_explicit(&subtask->metrics.records_in, rows, memory_order_relaxed);
-        atomic_fetch_add_explicit(&subtask->metrics.bytes_in, (uint64_t)element->cost_bytes, memory_order_relaxed);
+        leat_counter_add(&subtask->metrics.records_in, rows);
+        leat_counter_add(&subtask->metrics.bytes_in, (uint64_t)element->cost_bytes);
         return leat_chain_process(subtask, channel->input, &element->batch, error);
     }
     case LEAT_ELEMENT_WATERMARK: return on_watermark(subtask, channel, element->value, error);

@@ -68,6 +68,10 @@ static leat_code read_options(leat_task_job *job, leat_error *error)
     job->credit_bytes = leat_config_memory_bytes(job->taskmanager->config, LEAT_OPTION_CREDIT_BYTES);
     job->batch_bytes = leat_config_memory_bytes(job->taskmanager->config, LEAT_OPTION_BATCH_BYTES);
     job->state_inline_bytes = leat_config_memory_bytes(&job->config, LEAT_OPTION_STATE_INLINE_BYTES);
+    /* What may still travel inside the acknowledgement is not uploaded. */
+    int64_t part_bytes = leat_config_memory_bytes(&job->config, LEAT_OPTION_STATE_PART_BYTES);
+    if (part_bytes <= job->state_inline_bytes) part_bytes = job->state_inline_bytes + 1;
+    if (job->has_checkpoints && job->deploy->checkpoint_dir[0]) job->state_part_bytes = (size_t)part_bytes;
     return LEAT_OK;
 }
 

@@ -21,7 +21,8 @@ struct leat_task_job {
     leat_arena arena;
     bool has_checkpoints;
     int64_t buffer_timeout_us, credit_bytes, batch_bytes, state_inline_bytes;
-    leat_subtask *subtasks; /* those that run here */
+    size_t state_part_bytes; /* 0: state is not uploaded */
+    leat_subtask *subtasks;  /* those that run here */
     int32_t subtasks_count;
     atomic_int open_subtasks; /* not closed yet */
     int32_t here;             /* this task manager's index among the locations */

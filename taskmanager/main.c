@@ -1,14 +1,13 @@
 /* leat-taskmanager: runs subtasks for a job manager. Started by `leat cluster`, or by hand on any host. */
 #include <argp.h>
 #include <malloc.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "common/log.h"
 #include "common/memory.h"
+#include "common/process.h"
 #include "connectors/registry.h"
 #include "operators/registry.h"
 #include "paimon/registry.h"
@@ -84,6 +83,7 @@ static leat_code start(process *self, const arguments *given, leat_error *error)
     LEAT_TRY(leat_storage_file_new(&self->storage, error));
     LEAT_TRY(leat_env_system_new((int)leat_config_int(config, LEAT_OPTION_IO_THREADS), 1 << 16, &self->env, error));
     self->env->storage = self->storage;
+    self->env->tmp_folder = leat_config_string(config, LEAT_OPTION_TMP_DIR);
     LEAT_TRY(leat_pool_new((int)leat_config_int(config, LEAT_OPTION_WORKERS), &self->executor, error));
     leat_net_options options = {.id = given->id ? given->id : self->id,
                                 .control_endpoint = given->control_endpoint,
@@ -118,22 +118,13 @@ int main(int argc, char **argv)
                               NULL,         NULL,         NULL};
     argp_parse(&argp, argc, argv, 0, NULL, &given);
     bound_heap();
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigprocmask(SIG_BLOCK, &signals, NULL); /* before any thread: all inherit it */
-    signal(SIGPIPE, SIG_IGN);
-    int stop_fd = signalfd(-1, &signals, SFD_CLOEXEC);
+    int stop_fd = -1;
     leat_error error = {0};
-    leat_log_level level;
-    leat_code code = leat_log_level_parse(leat_config_string(&given.config, LEAT_OPTION_LOG_LEVEL), &level, &error);
-    if (code == LEAT_OK) leat_log_set_level(level);
-    if (code == LEAT_OK && given.log) code = leat_log_open(given.log, &error);
+    leat_code code = leat_process_begin(&given.config, given.log, &stop_fd, &error);
     static process self;
     if (code == LEAT_OK) code = start(&self, &given, &error);
     if (code == LEAT_OK) code = leat_net_run(self.net, &self.taskmanager, stop_fd, given.parent_fd, &error);
-    if (code != LEAT_OK) fprintf(stderr, "leat-taskmanager: %s\n", error.text);
+    if (code != LEAT_OK) leat_process_failed("leat-taskmanager", &error);
     bool is_clean = code == LEAT_OK && leat_taskmanager_jobs_count(&self.taskmanager) == 0;
     if (!is_clean)
         _exit(code == LEAT_OK ? 0 : 1); /* a task would not end in time: nothing of it is worth waiting for */

@@ -10,6 +10,19 @@
 #include "common/log.h"
 #include "common/memory.h"
 
+#if defined(__SANITIZE_THREAD__)
+#define LEAT_HAS_THREAD_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define LEAT_HAS_THREAD_SANITIZER 1
+#endif
+#endif
+#ifndef LEAT_HAS_THREAD_SANITIZER
+#define LEAT_HAS_THREAD_SANITIZER 0
+#else
+#include <sanitizer/tsan_interface.h>
+#endif
+
 enum { PEERS_MAX = 1024, MESSAGE_BYTES_MAX = 64 << 20, STOP_WAIT_MS = 5000 };
 
 typedef struct outgoing outgoing;
@@ -188,9 +201,30 @@ static void drop_peer(leat_net *net, int at)
     leat_taskmanager_on_peer_lost(net->taskmanager, lost.endpoint);
 }
 
+/* ZeroMQ hands a message from this thread to one of its own, through a queue that the thread sanitizer does not see,
+ * for the library is not built with it: it is told here. */
+static void tell_given(leat_buffer *buffer)
+{
+#if LEAT_HAS_THREAD_SANITIZER
+    __tsan_release(buffer);
+#else
+    (void)buffer;
+#endif
+}
+
+static void tell_taken(leat_buffer *buffer)
+{
+#if LEAT_HAS_THREAD_SANITIZER
+    __tsan_acquire(buffer);
+#else
+    (void)buffer;
+#endif
+}
+
 static void unref_body(void *data, void *hint)
 {
     (void)data;
+    tell_taken(hint);
     leat_buffer_unref(hint);
 }
 
@@ -211,6 +245,7 @@ static void send_outgoing(leat_net *net, outgoing *message)
         zmq_msg_t body;
         leat_buffer *buffer = message->body;
         message->body = NULL; /* the free callback's, on ZeroMQ's thread */
+        tell_given(buffer);
         zmq_msg_init_data(&body, buffer->data, buffer->size_bytes, unref_body, buffer);
         sent = zmq_msg_send(&body, socket, ZMQ_DONTWAIT) >= 0;
         if (!sent) zmq_msg_close(&body);

@@ -135,7 +135,7 @@ static leat_code send(leat_subtask *subtask, leat_output_edge *output, int32_t c
 {
     leat_output_channel *channel = &output->channels[channel_index];
     size_t wire_bytes = batch ? leat_batch_wire_bytes(*batch) : 0;
-    atomic_fetch_add_explicit(&subtask->metrics.bytes_out, wire_bytes, memory_order_relaxed);
+    leat_counter_add(&subtask->metrics.bytes_out, wire_bytes);
     if (channel->peer.local) {
         return send_local(subtask, output, channel, kind, value, batch, (int64_t)wire_bytes, error);
     }
@@ -282,7 +282,7 @@ static leat_code emit_to_edge(leat_subtask *subtask, leat_output_edge *output, l
 leat_code leat_outputs_emit(leat_subtask *subtask, leat_batch **batch, leat_error *error)
 {
     uint64_t rows = (uint64_t)(*batch)->selected;
-    atomic_fetch_add_explicit(&subtask->metrics.records_out, rows, memory_order_relaxed);
+    leat_counter_add(&subtask->metrics.records_out, rows);
     leat_code code = LEAT_OK;
     for (int32_t i = 0; code == LEAT_OK && i < subtask->outputs_count; i++) {
         if (i + 1 == subtask->outputs_count) {

@@ -9,23 +9,19 @@
 #include "taskmanager/job.h"
 #include "taskmanager/subtask.h"
 #include "taskmanager/taskmanager.h"
+#include "taskmanager/upload.h"
 
 static void snapshot_done(leat_subtask *subtask, leat_subtask_snapshot *snapshot)
 {
     for (int32_t i = 0; snapshot->operators && i < subtask->chain_count; i++) {
         leat_operator_snapshot_done(&snapshot->operators[i]);
     }
+    for (int32_t i = 0; snapshot->uploads && i < subtask->chain_count; i++)
+        leat_upload_free(snapshot->uploads[i]);
     leat_free(snapshot->operators);
     leat_free(snapshot->progress);
+    leat_free(snapshot->uploads);
     *snapshot = (leat_subtask_snapshot){0};
-}
-
-void leat_subtask_snapshots_done(leat_subtask *subtask)
-{
-    for (int32_t i = 0; i < subtask->snapshots_count; i++) {
-        snapshot_done(subtask, &subtask->snapshots[i]);
-    }
-    subtask->snapshots_count = 0;
 }
 
 static leat_code cut_operator(leat_subtask *subtask, leat_subtask_snapshot *snapshot, int32_t i, leat_error *error)
@@ -34,6 +30,7 @@ static leat_code cut_operator(leat_subtask *subtask, leat_subtask_snapshot *snap
     leat_operator_snapshot *part = &snapshot->operators[i];
     part->checkpoint_id = snapshot->checkpoint_id;
     part->is_final = snapshot->is_final;
+    part->part_bytes = subtask->job->state_part_bytes;
     snapshot->progress[i] = LEAT_DONE;
     if (!link->operator->vtable->snapshot) return LEAT_OK;
     leat_code code = link->operator->vtable->snapshot(link->operator, part, &snapshot->progress[i], error);
@@ -71,8 +68,9 @@ leat_code leat_subtask_cut(leat_subtask *subtask, int64_t checkpoint_id, int64_t
                                         .alignment_us = alignment_us};
     snapshot->operators = leat_calloc((size_t)subtask->chain_count, sizeof *snapshot->operators);
     snapshot->progress = leat_calloc((size_t)subtask->chain_count, sizeof *snapshot->progress);
+    snapshot->uploads = leat_calloc((size_t)subtask->chain_count, sizeof *snapshot->uploads);
     subtask->snapshots_count++;
-    if (!snapshot->operators || !snapshot->progress) return leat_fail_no_memory(error);
+    if (!snapshot->operators || !snapshot->progress || !snapshot->uploads) return leat_fail_no_memory(error);
     for (int32_t i = 0; i < subtask->chain_count; i++) {
         LEAT_TRY(cut_operator(subtask, snapshot, i, error));
     }
@@ -83,7 +81,60 @@ leat_code leat_subtask_cut(leat_subtask *subtask, int64_t checkpoint_id, int64_t
     return LEAT_OK;
 }
 
-/* --- acknowledgement: small state inline, large state in a file written by an I/O thread --- */
+/* --- state in objects --- */
+
+enum { NAME_BYTES = 64 };
+
+/* The object that holds an operator's state: its name within the checkpoint's folder, which counts in the metadata, and
+ * its path (to be freed; NULL: no memory). */
+static char *name_state(const leat_subtask *subtask, int64_t checkpoint_id, int32_t i, char name[NAME_BYTES])
+{
+    const leat_task_job *job = subtask->job;
+    snprintf(name, NAME_BYTES, "v%d-s%d-o%d-a%u", subtask->vertex, subtask->index, i, job->attempt);
+    return leat_format("%s/chk-%" PRId64 "/%s", job->deploy->checkpoint_dir, checkpoint_id, name);
+}
+
+/* A state that is large enough leaves in parts while it grows. */
+static leat_code send_part(leat_subtask *subtask, leat_subtask_snapshot *snapshot, int32_t i, leat_error *error)
+{
+    leat_operator_snapshot *part = &snapshot->operators[i];
+    leat_upload **upload = &snapshot->uploads[i];
+    if (!part->is_appended || part->part_bytes == 0 || part->state.size < part->part_bytes) return LEAT_OK;
+    if (snapshot->is_aborted) {
+        leat_bytes_done(&part->state);
+        return LEAT_OK;
+    }
+    if (!*upload) {
+        char name[NAME_BYTES];
+        char *path = name_state(subtask, snapshot->checkpoint_id, i, name);
+        if (!path) return leat_fail_no_memory(error);
+        leat_code code = leat_upload_new(subtask, path, upload, error);
+        leat_free(path);
+        if (code != LEAT_OK) return code;
+    }
+    if (leat_upload_is_busy(*upload)) return LEAT_OK;
+    leat_code code = leat_upload_send(*upload, &part->state, error);
+    return code == LEAT_OK ? code : leat_fail_in(error, code, "checkpoint %" PRId64, snapshot->checkpoint_id);
+}
+
+static leat_code send_parts(leat_subtask *subtask, leat_error *error)
+{
+    for (int32_t s = 0; s < subtask->snapshots_count; s++) {
+        for (int32_t i = 0; i < subtask->chain_count; i++)
+            LEAT_TRY(send_part(subtask, &subtask->snapshots[s], i, error));
+    }
+    return LEAT_OK;
+}
+
+static bool is_uploading(const leat_subtask *subtask, const leat_subtask_snapshot *snapshot)
+{
+    for (int32_t i = 0; i < subtask->chain_count; i++) {
+        if (snapshot->uploads[i] && leat_upload_is_busy(snapshot->uploads[i])) return true;
+    }
+    return false;
+}
+
+/* --- acknowledgement: small state inline, large state in an object written by an I/O thread --- */
 
 typedef struct ack_job {
     leat_job job;
@@ -93,33 +144,36 @@ typedef struct ack_job {
     int32_t operators_count;
 } ack_job;
 
-static leat_code store_state(ack_job *ack, leat_env *env, int32_t i, Leat__Pb__OperatorSnapshot *message, char *path,
-                             size_t path_size, leat_error *error)
+static leat_code store_state(ack_job *ack, leat_env *env, int32_t i, Leat__Pb__OperatorSnapshot *message, char *name,
+                             leat_error *error)
 {
-    leat_operator_snapshot *part = &ack->snapshot.operators[i];
-    const leat_task_job *job = ack->owner;
-    snprintf(path, path_size, "v%d-s%d-o%d-a%u", ack->subtask->vertex, ack->subtask->index, i, job->attempt);
-    char *whole = leat_format("%s/chk-%" PRId64 "/%s", job->deploy->checkpoint_dir, ack->snapshot.checkpoint_id, path);
-    if (!whole) return leat_fail_no_memory(error);
-    leat_code code = leat_storage_put(env->storage, whole, part->state.data, part->state.size, LEAT_PUT_REPLACE, error);
-    leat_free(whole);
-    if (code != LEAT_OK) return code;
-    message->path = path;
+    const leat_bytes *state = &ack->snapshot.operators[i].state;
+    leat_upload *upload = ack->snapshot.uploads[i];
+    char *path = name_state(ack->subtask, ack->snapshot.checkpoint_id, i, name);
+    if (!path) return leat_fail_no_memory(error);
+    leat_code code;
+    if (upload) {
+        code = leat_upload_finish(upload, state, &message->size, &message->checksum, error);
+    } else {
+        code = leat_storage_put(env->storage, path, state->data, state->size, LEAT_PUT_REPLACE, error);
+        message->size = state->size;
+        message->checksum = XXH3_64bits(state->data, state->size);
+    }
+    leat_free(path);
+    message->path = name;
     message->has_size = message->has_checksum = true;
-    message->size = part->state.size;
-    message->checksum = XXH3_64bits(part->state.data, part->state.size);
-    return LEAT_OK;
+    return code;
 }
 
 static leat_code fill_operator(ack_job *ack, leat_env *env, int32_t i, Leat__Pb__OperatorSnapshot *message,
-                               ProtobufCBinaryData *committables, char *path, size_t path_size, leat_error *error)
+                               ProtobufCBinaryData *committables, char *name, leat_error *error)
 {
     leat_operator_snapshot *part = &ack->snapshot.operators[i];
     leat__pb__operator_snapshot__init(message);
     message->uid = ack->subtask->plan->operators[i]->uid;
-    bool is_file = (int64_t)part->state.size > ack->owner->state_inline_bytes && ack->owner->deploy->checkpoint_dir[0];
-    if (is_file) {
-        LEAT_TRY(store_state(ack, env, i, message, path, path_size, error));
+    bool is_large = (int64_t)part->state.size > ack->owner->state_inline_bytes && ack->owner->deploy->checkpoint_dir[0];
+    if (is_large || ack->snapshot.uploads[i]) {
+        LEAT_TRY(store_state(ack, env, i, message, name, error));
     } else if (part->state.size && ack->owner->has_checkpoints) {
         /* Without checkpoints nothing is ever restored: only committables count, and a large state would not even fit a
          * message. */
@@ -134,8 +188,6 @@ static leat_code fill_operator(ack_job *ack, leat_env *env, int32_t i, Leat__Pb_
     return LEAT_OK;
 }
 
-enum { PATH_BYTES = 64 };
-
 static leat_code send_ack(ack_job *ack, leat_env *env, leat_error *error)
 {
     leat_task_job *job = ack->owner;
@@ -145,12 +197,12 @@ static leat_code send_ack(ack_job *ack, leat_env *env, leat_error *error)
     Leat__Pb__OperatorSnapshot *parts = leat_calloc(count, sizeof *parts);
     Leat__Pb__OperatorSnapshot **pointers = leat_calloc(count, sizeof *pointers);
     ProtobufCBinaryData *committables = leat_calloc(committables_count, sizeof *committables);
-    char *paths = leat_calloc(count, PATH_BYTES);
-    leat_code code = parts && pointers && committables && paths ? LEAT_OK : leat_fail_no_memory(error);
+    char *names = leat_calloc(count, NAME_BYTES);
+    leat_code code = parts && pointers && committables && names ? LEAT_OK : leat_fail_no_memory(error);
     ProtobufCBinaryData *next = committables;
     for (size_t i = 0; code == LEAT_OK && i < count; i++) {
         pointers[i] = &parts[i];
-        code = fill_operator(ack, env, (int32_t)i, &parts[i], next, paths + i * PATH_BYTES, PATH_BYTES, error);
+        code = fill_operator(ack, env, (int32_t)i, &parts[i], next, names + i * NAME_BYTES, error);
         next += ack->snapshot.operators[i].committables_count;
     }
     if (code == LEAT_OK) {
@@ -174,7 +226,7 @@ static leat_code send_ack(ack_job *ack, leat_env *env, leat_error *error)
     leat_free(parts);
     leat_free(pointers);
     leat_free(committables);
-    leat_free(paths);
+    leat_free(names);
     return code;
 }
 
@@ -182,7 +234,7 @@ static void run_ack(leat_job *job, leat_env *env)
 {
     ack_job *ack = (ack_job *)job;
     leat_error error = {0};
-    leat_code code = send_ack(ack, env, &error);
+    leat_code code = ack->snapshot.is_aborted ? LEAT_OK : send_ack(ack, env, &error);
     if (code == LEAT_OK) return;
     (void)leat_fail_in(&error, code, "checkpoint %" PRId64, ack->snapshot.checkpoint_id);
     leat_mail *mail = leat_mail_new(LEAT_MAIL_FAIL, code, error.text, strlen(error.text) + 1);
@@ -220,22 +272,31 @@ static leat_code spawn_ack(leat_subtask *subtask, leat_subtask_snapshot *snapsho
     return code;
 }
 
-/* In order: a later checkpoint is not acknowledged before an earlier one, so that carried committables are whole. */
-leat_code leat_subtask_snapshots_step(leat_subtask *subtask, bool *did_work, leat_error *error)
+static leat_code resume_operators(leat_subtask *subtask, leat_subtask_snapshot *snapshot, bool *is_whole,
+                                  leat_error *error)
 {
-    *did_work = false;
-    if (subtask->snapshots_count == 0) return LEAT_OK;
-    leat_subtask_snapshot *snapshot = &subtask->snapshots[0];
-    bool is_whole = true;
+    *is_whole = true;
     for (int32_t i = 0; i < subtask->chain_count; i++) {
         if (snapshot->progress[i] == LEAT_DONE) continue;
         leat_chain_link *link = &subtask->chain[i];
         leat_operator_snapshot *part = &snapshot->operators[i];
         leat_code code = link->operator->vtable->snapshot_resume(link->operator, part, &snapshot->progress[i], error);
         if (code != LEAT_OK) return leat_fail_in(error, code, "snapshot of %s", link->context.operator_name);
-        is_whole = is_whole && snapshot->progress[i] == LEAT_DONE;
+        *is_whole = *is_whole && snapshot->progress[i] == LEAT_DONE;
     }
-    if (!is_whole) return LEAT_OK;
+    return LEAT_OK;
+}
+
+/* In order: a later checkpoint is not acknowledged before an earlier one, so that carried committables are whole. */
+leat_code leat_subtask_snapshots_step(leat_subtask *subtask, bool *did_work, leat_error *error)
+{
+    *did_work = false;
+    if (subtask->snapshots_count == 0) return LEAT_OK;
+    leat_subtask_snapshot *snapshot = &subtask->snapshots[0];
+    bool is_whole;
+    LEAT_TRY(resume_operators(subtask, snapshot, &is_whole, error));
+    LEAT_TRY(send_parts(subtask, error));
+    if (!is_whole || is_uploading(subtask, snapshot)) return LEAT_OK;
     *did_work = true;
     LEAT_TRY(spawn_ack(subtask, snapshot, error));
     subtask->snapshots_count--;
@@ -243,4 +304,21 @@ leat_code leat_subtask_snapshots_step(leat_subtask *subtask, bool *did_work, lea
             (size_t)subtask->snapshots_count * sizeof subtask->snapshots[0]);
     subtask->snapshots[subtask->snapshots_count] = (leat_subtask_snapshot){0};
     return LEAT_OK;
+}
+
+void leat_subtask_snapshots_abort(leat_subtask *subtask, int64_t checkpoint_id)
+{
+    for (int32_t i = 0; i < subtask->snapshots_count; i++) {
+        if (subtask->snapshots[i].checkpoint_id == checkpoint_id) subtask->snapshots[i].is_aborted = true;
+    }
+}
+
+void leat_subtask_snapshots_drop(leat_subtask *subtask)
+{
+    for (int32_t i = 0; i < subtask->snapshots_count; i++) {
+        leat_subtask_snapshot *snapshot = &subtask->snapshots[i];
+        snapshot->is_aborted = true;
+        if (spawn_ack(subtask, snapshot, NULL) != LEAT_OK) snapshot_done(subtask, snapshot);
+    }
+    subtask->snapshots_count = 0;
 }

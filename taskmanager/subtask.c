@@ -11,6 +11,8 @@
 
 /* A run handles up to this many elements before others get the worker. */
 enum { STEPS_PER_RUN = 16 };
+/* What the chain's operators may follow; who is left out looks from time to time anyway. */
+enum { TOPICS_MAX = 16 };
 
 int64_t leat_subtask_now_us(leat_subtask *subtask)
 {
@@ -105,6 +107,12 @@ static void report(leat_subtask *subtask, Leat__Pb__TaskState state, bool is_at_
     message.state = state;
     message.has_is_at_end = is_at_end;
     message.is_at_end = is_at_end;
+    char *topics[TOPICS_MAX];
+    message.topics = topics;
+    for (int32_t i = 0; state == LEAT__PB__TASK_STATE__TASK_RUNNING && i < subtask->chain_count; i++) {
+        const char *topic = subtask->chain[i].topic;
+        if (topic && message.n_topics < TOPICS_MAX) topics[message.n_topics++] = (char *)(uintptr_t)topic;
+    }
     if (error) {
         message.has_code = message.has_error = message.has_hint = true;
         message.code = (uint32_t)error->code;
@@ -165,6 +173,7 @@ static leat_code on_aborted(leat_subtask *subtask, int64_t checkpoint_id, leat_e
             LEAT_TRY(operator->vtable->checkpoint_aborted(operator, checkpoint_id, error));
         }
     }
+    leat_subtask_snapshots_abort(subtask, checkpoint_id);
     /* The final checkpoint may be the one that was aborted: then a later one is. */
     if (subtask->final_checkpoint_id == checkpoint_id) subtask->final_checkpoint_id = 0;
     return LEAT_OK;
@@ -187,6 +196,12 @@ static leat_code handle_mail(leat_subtask *subtask, const leat_mail *mail, leat_
         if ((uint64_t)mail->number > subtask->collect_acked) subtask->collect_acked = (uint64_t)mail->number;
         for (int32_t i = 0; i < subtask->chain_count; i++)
             leat_context_wake(&subtask->chain[i].context);
+        return LEAT_OK;
+    case LEAT_MAIL_NEWS: /* taken up when nothing is pending, see leat_chain_fire */
+        for (int32_t i = 0; i < subtask->chain_count; i++) {
+            leat_chain_link *link = &subtask->chain[i];
+            if (link->topic && strcmp(link->topic, (const char *)mail->data) == 0) link->has_news = true;
+        }
         return LEAT_OK;
     case LEAT_MAIL_SPLIT:
     case LEAT_MAIL_NO_MORE_SPLITS:
@@ -283,6 +298,9 @@ static leat_code run_stream(leat_subtask *subtask, bool *has_more, int64_t *dead
         LEAT_TRY(stream_step(subtask, &did_work, error));
         if (!did_work) break;
         *has_more = i + 1 == STEPS_PER_RUN || *has_more;
+        /* A step of the snapshot beside each of the stream: neither holds up the other for long. */
+        bool did_acknowledge;
+        if (i + 1 < STEPS_PER_RUN) LEAT_TRY(leat_subtask_snapshots_step(subtask, &did_acknowledge, error));
     }
     LEAT_TRY(leat_subtask_snapshots_step(subtask, &did_work, error));
     *has_more = *has_more || did_work;
@@ -314,7 +332,9 @@ static leat_code open_all(leat_subtask *subtask, leat_error *error)
 static leat_run_status close_step(leat_subtask *subtask)
 {
     if (atomic_load_explicit(&subtask->jobs_running, memory_order_acquire) > 0) return LEAT_RUN_WAIT;
-    leat_chain_close(subtask);
+    leat_chain_close(subtask); /* before its snapshots, which operators may be filling */
+    leat_subtask_snapshots_drop(subtask);
+    if (atomic_load_explicit(&subtask->jobs_running, memory_order_acquire) > 0) return LEAT_RUN_WAIT;
     pthread_mutex_lock(&subtask->lock);
     subtask->is_closed = true;
     pthread_mutex_unlock(&subtask->lock);
@@ -336,14 +356,14 @@ static void count_time(leat_subtask *subtask, int64_t started_us)
 {
     if (subtask->last_run_end_us) {
         uint64_t waited = (uint64_t)(started_us - subtask->last_run_end_us);
-        atomic_ullong *counter =
-            subtask->was_backpressured ? &subtask->metrics.backpressured_us : &subtask->metrics.idle_us;
-        atomic_fetch_add_explicit(counter, waited, memory_order_relaxed);
+        leat_counter_add(subtask->was_backpressured ? &subtask->metrics.backpressured_us : &subtask->metrics.idle_us,
+                         waited);
     }
     subtask->last_run_end_us = leat_subtask_now_us(subtask);
     /* release: a heartbeat that sees a busy subtask sees its chain. */
-    atomic_fetch_add_explicit(&subtask->metrics.busy_us, (uint64_t)(subtask->last_run_end_us - started_us) + 1,
-                              memory_order_release);
+    uint64_t busy_us = atomic_load_explicit(&subtask->metrics.busy_us, memory_order_relaxed);
+    atomic_store_explicit(&subtask->metrics.busy_us, busy_us + (uint64_t)(subtask->last_run_end_us - started_us) + 1,
+                          memory_order_release);
 }
 
 static leat_run_status run(leat_runnable *runnable, int64_t *deadline_us)
@@ -403,7 +423,6 @@ void leat_subtask_done(leat_subtask *subtask)
 {
     if (!subtask->job) return;
     leat_chain_close(subtask);
-    leat_subtask_snapshots_done(subtask);
     leat_inputs_done(subtask);
     leat_outputs_done(subtask);
     leat_free(subtask->chain);

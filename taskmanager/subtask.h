@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "common/metrics.h"
 #include "flow/aligner.h"
 #include "flow/channel.h"
 #include "flow/operator.h"
@@ -82,7 +83,11 @@ typedef struct leat_chain_link {
     leat_operator *operator;
     bool is_pending; /* the last call said AGAIN */
     atomic_bool is_woken;
+    const char *topic; /* that it follows: the operator's; NULL: none */
+    bool has_news;
     int64_t timer_us;
+    leat_counter records_in, records_out;
+    atomic_llong input_watermark_ms, output_watermark_ms; /* INT64_MIN: none yet */
     const char *gauge_names[LEAT_GAUGES_MAX];
     atomic_llong gauges[LEAT_GAUGES_MAX];
     atomic_int gauges_count;
@@ -91,15 +96,17 @@ typedef struct leat_chain_link {
 /* A checkpoint that was cut and is not acknowledged yet. */
 typedef struct leat_subtask_snapshot {
     int64_t checkpoint_id;
-    bool is_final, is_finished;        /* is_finished: the acknowledgement is being sent */
-    leat_operator_snapshot *operators; /* one an operator of the chain */
+    bool is_final, is_aborted;         /* is_aborted: nobody wants it, it is only brought to its end */
+    leat_operator_snapshot *operators; /* one an operator of the chain, and so are the next two */
     leat_progress *progress;
+    struct leat_upload **uploads; /* NULL: nothing of its state is on its way yet */
     int64_t cut_us, sync_us, alignment_us;
 } leat_subtask_snapshot;
 
 typedef struct leat_subtask_metrics {
-    atomic_ullong records_in, records_out, bytes_in, bytes_out;
-    atomic_ullong busy_us, idle_us, backpressured_us;
+    leat_counter records_in, records_out, bytes_in, bytes_out;
+    leat_counter idle_us, backpressured_us;
+    atomic_ullong busy_us;
     atomic_llong watermark_ms;
 } leat_subtask_metrics;
 
@@ -113,6 +120,7 @@ typedef enum leat_mail_kind {
     LEAT_MAIL_NO_MORE_SPLITS,
     LEAT_MAIL_EVENT,
     LEAT_MAIL_COLLECT_ACK,
+    LEAT_MAIL_NEWS, /* of the topic in the text */
     LEAT_MAIL_FAIL, /* the data plane found the attempt broken; the text is the error */
 } leat_mail_kind;
 
@@ -202,7 +210,7 @@ bool leat_chain_is_pending(const leat_subtask *subtask);
 /* Whether every operator takes batches; whether one holds rows that wait for a timer or a wake. */
 bool leat_chain_has_room(const leat_subtask *subtask);
 bool leat_chain_is_waiting(const leat_subtask *subtask);
-/* Timers that are due and wakes: at most one call an operator. *deadline_us: the earliest timer left. */
+/* News, timers that are due and wakes: at most one call an operator. *deadline_us: the earliest timer left. */
 LEAT_CHECKED leat_code leat_chain_fire(leat_subtask *subtask, int64_t now_us, int64_t *deadline_us, bool *did_work,
                                        leat_error *error);
 /* end_input of each operator, head first, each drained before the next. */
@@ -233,4 +241,7 @@ LEAT_CHECKED leat_code leat_subtask_cut(leat_subtask *subtask, int64_t checkpoin
                                         leat_error *error);
 /* Goes on with snapshots that are not whole; acknowledges those that are. */
 LEAT_CHECKED leat_code leat_subtask_snapshots_step(leat_subtask *subtask, bool *did_work, leat_error *error);
-void leat_subtask_snapshots_done(leat_subtask *subtask);
+void leat_subtask_snapshots_abort(leat_subtask *subtask, int64_t checkpoint_id);
+/* Drops all of them, what was uploaded too, which an I/O thread does. Nothing of the subtask may run there meanwhile.
+ */
+void leat_subtask_snapshots_drop(leat_subtask *subtask);

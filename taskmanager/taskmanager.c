@@ -163,6 +163,15 @@ static void on_assign(leat_taskmanager *self, const Leat__Pb__AssignSplits *mess
     leat_task_job_unref(job);
 }
 
+static void on_news(leat_taskmanager *self, const Leat__Pb__News *message)
+{
+    bool is_id = message->job.len == LEAT_JOB_ID_BYTES;
+    leat_task_job *job = is_id ? find_job(self, message->job.data, message->attempt) : NULL;
+    leat_subtask *subtask = job ? leat_task_job_find(job, (int32_t)message->vertex, (int32_t)message->subtask) : NULL;
+    if (subtask) post(subtask, LEAT_MAIL_NEWS, 0, message->topic, strlen(message->topic) + 1);
+    leat_task_job_unref(job);
+}
+
 static void dispatch(leat_taskmanager *self, const Leat__Pb__Envelope *envelope)
 {
     switch (envelope->body_case) {
@@ -188,6 +197,7 @@ static void dispatch(leat_taskmanager *self, const Leat__Pb__Envelope *envelope)
         post_all(self, envelope->collect_ack->job, envelope->collect_ack->attempt, LEAT_MAIL_COLLECT_ACK,
                  (int64_t)envelope->collect_ack->sequence);
         break;
+    case LEAT__PB__ENVELOPE__BODY_NEWS: on_news(self, envelope->news); break;
     case LEAT__PB__ENVELOPE__BODY_ASSIGN: on_assign(self, envelope->assign); break;
     case LEAT__PB__ENVELOPE__BODY_REGISTERED: break; /* keeps the lease; the network loop saw it */
     default: leat_log(LEAT_LOG_WARN, "taskmanager", "control message of unknown kind %d", (int)envelope->body_case);

@@ -12,7 +12,7 @@ export ASAN_OPTIONS="detect_leaks=1:abort_on_error=1:detect_stack_use_after_retu
 export LSAN_OPTIONS="suppressions=$PWD/tests/lsan.supp:print_suppressions=0"
 export UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1"
 export TSAN_OPTIONS="suppressions=$PWD/tests/tsan.supp:halt_on_error=1:ignore_noninstrumented_modules=1"
-TSAN_OPTIONS+=":allocator_may_return_null=1"
+TSAN_OPTIONS+=":allocator_may_return_null=1:external_symbolizer_path=/usr/bin/llvm-symbolizer-14"
 
 step() {
     say "── $* ($((SECONDS / 60)) min $((SECONDS % 60)) s)"

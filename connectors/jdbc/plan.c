@@ -126,6 +126,8 @@ static leat_code read_common(const leat_plan_context *context, const leat_table 
     }
     LEAT_TRY(leat_mysql_url_parse(leat_config_find(table->options, "url"), context->arena, &config->address, error));
     if (user) config->address.user = user, config->address.password = password;
+    LEAT_TRY(
+        leat_secrets_add(context->secrets, context->arena, config->address.password, &config->address.password, error));
     const char *wait = leat_config_find(table->options, "connection.max-retry-timeout");
     if (wait && config->address.connect_timeout_ms == 0) {
         LEAT_TRY(leat_parse_duration_ms(wait, &config->address.connect_timeout_ms, error));

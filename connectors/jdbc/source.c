@@ -186,12 +186,12 @@ static const leat_operator_vtable source_vtable = {
 static leat_code source_create(leat_operator_context *context, const uint8_t *config, size_t config_size,
                                leat_operator **out, leat_error *error)
 {
-    (void)context;
     jdbc_source *self = leat_calloc(1, sizeof *self);
     if (!self) return leat_fail_no_memory(error);
     self->base.vtable = &source_vtable;
     leat_arena_init(&self->arena, ARENA_BYTES_MAX);
     leat_code code = leat_jdbc_config_read(config, config_size, &self->arena, &self->config, error);
+    if (code == LEAT_OK) code = leat_secret_reveal(context->config, &self->config.address.password, error);
     if (code == LEAT_OK)
         *out = &self->base;
     else

@@ -39,9 +39,10 @@ typedef struct leat_cdc_config {
     leat_binlog_position startup_position; /* of SPECIFIC */
     const char *zone;    /* of the server (columnar/timezone.h; NULL: UTC): a TIMESTAMP becomes its wall clock there */
     bool is_append_only; /* every change as +I */
-    bool is_delete_insert; /* updates as -D, +I instead of -U, +U: the sync actions */
-    bool allows_missing;   /* a table may lack columns (NULL then): merged tables */
-    bool is_parallel;      /* several readers, with an enumerator */
+    bool is_delete_insert;  /* updates as -D, +I instead of -U, +U: the sync actions */
+    bool allows_missing;    /* a table may lack columns (NULL then): merged tables */
+    bool keeps_json_blanks; /* JSON as MySQL prints it, with blanks between its parts */
+    bool is_parallel;       /* several readers, with an enumerator */
 } leat_cdc_config;
 
 void leat_cdc_config_write(const leat_cdc_config *config, leat_bytes *out);

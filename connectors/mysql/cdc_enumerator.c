@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "common/memory.h"
 #include "connectors/mysql/cdc_reader.h"
+#include "flow/secrets.h"
 
 /* A snapshot by several readers: tables are cut in parts along their keys, whoever asks gets the next one, and tells as
  * of which positions it was read. When all are read and a checkpoint holds what was emitted, one reader gets the log,
@@ -282,13 +283,13 @@ static leat_code enumerator_create(leat_enumerator_context *context, const uint8
                                    leat_enumerator **out, leat_error *error)
 {
     enum { ARENA_BYTES_MAX = 4 << 20 };
-    (void)context;
     enumerator *self = leat_calloc(1, sizeof *self);
     if (!self) return leat_fail_no_memory(error);
     self->enumerator.vtable = &enumerator_vtable;
     self->settled = -1;
     leat_arena_init(&self->arena, ARENA_BYTES_MAX);
     leat_code code = leat_cdc_config_read(config, config_size, &self->arena, &self->config, error);
+    if (code == LEAT_OK) code = leat_secret_reveal(context->config, &self->config.address.password, error);
     if (code == LEAT_OK)
         *out = &self->enumerator;
     else

@@ -35,6 +35,8 @@ const leat_connector_option leat_cdc_options[] = {
     {"connect.max-retries", LEAT_OPTION_INT, false, "Accepted: lost connections are tried again for about a minute"},
     {"connection.pool.size", LEAT_OPTION_INT, false, "Accepted and not needed"},
     {"heartbeat.interval", LEAT_OPTION_DURATION, false, "Time between heartbeats of an idle server (30 s)"},
+    {"use.legacy.json.format", LEAT_OPTION_BOOL, false,
+     "JSON without blanks between its parts (true); false: as MySQL prints"},
     {.key = NULL},
 };
 
@@ -45,7 +47,6 @@ static const char *const unsupported[] = {"scan.incremental.snapshot.chunk.key-c
                                           "scan.startup.specific-offset.gtid-set",
                                           "scan.startup.specific-offset.skip-events",
                                           "scan.startup.specific-offset.skip-rows",
-                                          "use.legacy.json.format",
                                           NULL};
 
 /* --- options --- */
@@ -149,7 +150,7 @@ leat_code leat_cdc_config_from_options(const leat_config *options, const char *t
     }
     *out = (leat_cdc_config){0};
     int64_t port;
-    bool is_incremental;
+    bool is_incremental, is_compact;
     out->address.host = leat_config_find(options, "hostname");
     out->address.user = leat_config_find(options, "username");
     out->address.password = leat_config_find(options, "password");
@@ -171,6 +172,8 @@ leat_code leat_cdc_config_from_options(const leat_config *options, const char *t
         return leat_fail(error, LEAT_UNSUPPORTED, "'scan.incremental.snapshot.enabled' = 'false' is not there");
     }
     LEAT_TRY(option_bool(options, "scan.read-changelog-as-append-only.enabled", false, &out->is_append_only, error));
+    LEAT_TRY(option_bool(options, "use.legacy.json.format", true, &is_compact, error));
+    out->keeps_json_blanks = !is_compact;
     bool unused;
     const char *const patterns[] = {out->database_pattern, out->table_pattern};
     for (int i = 0; i < 2; i++)
@@ -213,8 +216,9 @@ void leat_cdc_config_write(const leat_cdc_config *config, leat_bytes *out)
     put_text(out, config->startup_position.file);
     leat_bytes_put_u64(out, config->startup_position.position);
     put_text(out, config->zone ? config->zone : "UTC");
-    leat_bytes_put_u8(out, (uint8_t)(config->is_append_only | config->is_delete_insert << 1 |
-                                     config->allows_missing << 2 | config->is_parallel << 3));
+    leat_bytes_put_u8(out,
+                      (uint8_t)(config->is_append_only | config->is_delete_insert << 1 | config->allows_missing << 2 |
+                                config->keeps_json_blanks << 3 | config->is_parallel << 4));
     leat_schema_write(&config->schema, out);
 }
 
@@ -244,7 +248,8 @@ leat_code leat_cdc_config_read(const uint8_t *data, size_t size, leat_arena *are
     out->is_append_only = flags & 1;
     out->is_delete_insert = (flags & 2) != 0;
     out->allows_missing = (flags & 4) != 0;
-    out->is_parallel = (flags & 8) != 0;
+    out->keeps_json_blanks = (flags & 8) != 0;
+    out->is_parallel = (flags & 16) != 0;
     LEAT_TRY(leat_reader_check(&reader, false, "mysql-cdc configuration", error));
     LEAT_TRY(leat_schema_read(&reader, arena, &out->schema, error));
     return leat_reader_check(&reader, true, "mysql-cdc configuration", error);
@@ -276,6 +281,8 @@ static leat_code plan_source(const leat_plan_context *context, const leat_table 
     leat_cdc_config config;
     LEAT_TRY(leat_cdc_config_from_options(table->options, context->time_zone, &config, error));
     LEAT_TRY(leat_connector_check_options("mysql-cdc", table->options, &table->schema, leat_cdc_options, error));
+    const char **password = &config.address.password;
+    LEAT_TRY(leat_secrets_add(context->secrets, context->arena, *password, password, error));
     int32_t count = request->columns ? request->columns_count : table->schema.fields_count;
     config.schema.fields_count = count;
     config.schema.fields = leat_arena_take(context->arena, (size_t)(count + 1) * sizeof *config.schema.fields);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "common/memory.h"
+#include "connectors/mysql/binlog/json.h"
 #include "connectors/mysql/cdc_reader.h"
 
 enum { BATCH_BYTES = 1 << 20 };
@@ -16,6 +17,10 @@ leat_code leat_cdc_put(leat_cdc_reader *self, const leat_cdc_table *table, int32
     bool is_wall_clock = from->kind == LEAT_MYSQL_TIMESTAMP && cell->kind == LEAT_CELL_DATETIME &&
                          field->type.kind != LEAT_TYPE_TIMESTAMP_LTZ;
     if (is_wall_clock) cell->number = leat_zone_to_local_us(self->zone, (int64_t)cell->number);
+    if (from->kind == LEAT_MYSQL_JSON && cell->kind == LEAT_CELL_BYTES && !self->config.keeps_json_blanks) {
+        /* In place: the bytes are the row's buffer, or the scratch that it was printed into, and are looked at once. */
+        cell->size = leat_mysql_json_compact((char *)(uintptr_t)cell->data, cell->size);
+    }
     leat_code code = LEAT_OK;
     if (cell->kind == LEAT_CELL_NULL && !field->type.nullable) {
         code = leat_fail(error, LEAT_INVALID, "NULL, and the column is declared NOT NULL");

@@ -288,9 +288,6 @@ static leat_code handle(leat_cdc_reader *self, const leat_binlog_event *event, l
     case LEAT_BINLOG_XID:
     case LEAT_BINLOG_XA_PREPARE: return end_transaction(self, error);
     case LEAT_BINLOG_TABLE_MAP: return on_table_map(self, event, error);
-    case LEAT_BINLOG_TRANSACTION_PAYLOAD:
-        return refuse(self, NULL, "compressed transactions of MySQL are not there yet",
-                      "set binlog_transaction_compression=OFF", error);
     case LEAT_BINLOG_PARTIAL_UPDATE:
         return refuse(self, NULL, "partial updates of JSON columns are not there yet",
                       "set binlog_row_value_options=''", error);

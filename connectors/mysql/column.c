@@ -125,7 +125,7 @@ static bool fits(const leat_mysql_column *column, const leat_type *type)
 
 bool leat_mysql_column_fits(const leat_mysql_column *column, const leat_type *type, char *why, size_t why_size)
 {
-    if (column->kind == LEAT_MYSQL_OTHER || column->kind == LEAT_MYSQL_JSON) {
+    if (column->kind == LEAT_MYSQL_OTHER) {
         snprintf(why, why_size, "MySQL type '%.64s' is not there yet", column->type_text);
         return false;
     }

@@ -117,6 +117,7 @@ static leat_code map_type(const leat_mysql_column *column, const leat_type_mappi
         break;
     case LEAT_MYSQL_TEXT:
     case LEAT_MYSQL_ENUM:
+    case LEAT_MYSQL_JSON:
     case LEAT_MYSQL_UUID: *out = leat_type_string(true); break;
     case LEAT_MYSQL_BINARY:
     case LEAT_MYSQL_VARBINARY: *out = sized(LEAT_TYPE_VARBINARY, length); break;
@@ -124,7 +125,6 @@ static leat_code map_type(const leat_mysql_column *column, const leat_type_mappi
     case LEAT_MYSQL_SET: /* Paimon: ARRAY<STRING>, which has no columns here yet */
         if (!mapping->to_string) return not_there(column, error);
         break;
-    case LEAT_MYSQL_JSON:
     case LEAT_MYSQL_OTHER: return not_there(column, error);
     }
     return LEAT_OK;

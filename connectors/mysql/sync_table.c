@@ -400,6 +400,8 @@ static leat_code plan_job(sync *self, const leat_paimon_table *target, const lea
                           const leat_config *options, leat_bytes *graph, leat_error *error)
 {
     leat_plan_context context = {.arena = self->arena, .env = self->env, .session = config, .parallelism = 1};
+    leat_secrets secrets = {0};
+    context.secrets = &secrets;
     context.parallelism = (int32_t)leat_config_int(config, LEAT_OPTION_PARALLELISM);
     if (context.parallelism < 1) context.parallelism = 1;
     leat_table table = {
@@ -417,9 +419,11 @@ static leat_code plan_job(sync *self, const leat_paimon_table *target, const lea
     self->cdc.schema = table.schema;
     leat_source_plan source = {.changes = LEAT_CHANGES_ALL};
     source.source.name = source.source.description = "Source: MySQL Source";
+    leat_cdc_config cdc = self->cdc;
+    LEAT_TRY(leat_secrets_add(&secrets, self->arena, cdc.address.password, &cdc.address.password, error));
     leat_sink_request request = {.changes = LEAT_CHANGES_ALL};
     leat_sink_plan sink = {0};
-    leat_code code = leat_cdc_plan_readers(&context, &self->cdc, &source, error);
+    leat_code code = leat_cdc_plan_readers(&context, &cdc, &source, error);
     if (code == LEAT_OK) code = leat_paimon_connector.plan_sink(&context, &table, &request, &sink, error);
     const char *name = leat_config_string(config, LEAT_OPTION_PIPELINE_NAME);
     self->job_name =

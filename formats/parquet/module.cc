@@ -20,6 +20,8 @@ const leat_parquet_module module_table = {
     .reader_new = reader_new,
     .give = reader_give,
     .step = reader_step,
+    .start_at = reader_start_at,
+    .first_row = reader_first_row,
     .needed = reader_needed,
     .reader_free = reader_free,
 };

@@ -14,7 +14,7 @@
 extern "C" {
 #endif
 
-enum { LEAT_PARQUET_ABI = 1, LEAT_PARQUET_FAILURE_BYTES = 512 };
+enum { LEAT_PARQUET_ABI = 2, LEAT_PARQUET_FAILURE_BYTES = 512 };
 
 typedef struct leat_parquet_failure {
     char text[LEAT_PARQUET_FAILURE_BYTES];
@@ -68,6 +68,10 @@ typedef struct leat_parquet_module {
      * releases both. */
     int (*step)(leat_parquet_reader *reader, int32_t rows_max, int *status, struct ArrowArray *array,
                 struct ArrowSchema *schema, leat_parquet_failure *failure);
+    /* Before the first step: begins with the row group that holds this row. */
+    void (*start_at)(leat_parquet_reader *reader, int64_t row);
+    /* Which row the first batch begins with; known when it came. */
+    int64_t (*first_row)(const leat_parquet_reader *reader);
     size_t (*needed)(leat_parquet_reader *reader, leat_parquet_range *ranges, size_t ranges_max);
     void (*reader_free)(leat_parquet_reader *reader);
 } leat_parquet_module;

@@ -116,6 +116,8 @@ struct leat_parquet_reader {
     std::shared_ptr<parquet::FileMetaData> metadata;
     std::vector<int> columns; /* of the file, one a name */
     int row_group = 0;        /* the current, or the next when there is no reader */
+    int64_t start_row = 0;    /* reading begins with its row group, */
+    int64_t first_row = 0;    /* which begins with this row */
     std::unique_ptr<parquet::arrow::FileReader> file;
     std::unique_ptr<arrow::RecordBatchReader> batches;
     bool is_open = false;  /* the row group is being read */
@@ -233,6 +235,25 @@ static arrow::Status find_columns(leat_parquet_reader *self)
     return arrow::Status::OK();
 }
 
+void reader_start_at(leat_parquet_reader *self, int64_t row)
+{
+    self->start_row = row;
+}
+
+int64_t reader_first_row(const leat_parquet_reader *self)
+{
+    return self->first_row;
+}
+
+static void find_start(leat_parquet_reader *self)
+{
+    for (; self->row_group < self->metadata->num_row_groups(); self->row_group++) {
+        int64_t end = self->first_row + self->metadata->RowGroup(self->row_group)->num_rows();
+        if (end > self->start_row) return;
+        self->first_row = end;
+    }
+}
+
 /* Sets *is_there once the footer is parsed. */
 static arrow::Status read_footer(leat_parquet_reader *self, bool *is_there)
 {
@@ -251,6 +272,7 @@ static arrow::Status read_footer(leat_parquet_reader *self, bool *is_there)
     parquet::ReaderProperties properties(pool());
     self->metadata = parquet::FileMetaData::Make(footer, &length, properties);
     *is_there = true;
+    find_start(self);
     return find_columns(self);
 }
 

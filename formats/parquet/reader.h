@@ -11,6 +11,8 @@ int reader_give(leat_parquet_reader *reader, uint64_t offset, const uint8_t *dat
                 void *owner, leat_parquet_failure *failure);
 int reader_step(leat_parquet_reader *reader, int32_t rows_max, int *status, ArrowArray *array, ArrowSchema *schema,
                 leat_parquet_failure *failure);
+void reader_start_at(leat_parquet_reader *reader, int64_t row);
+int64_t reader_first_row(const leat_parquet_reader *reader);
 size_t reader_needed(leat_parquet_reader *reader, leat_parquet_range *ranges, size_t ranges_max);
 void reader_free(leat_parquet_reader *reader);
 

@@ -24,12 +24,7 @@ leat_code leat_pk_append_columns(const leat_batch *from, int32_t kept, int32_t a
         leat_batch_free(to);
         return code;
     }
-    to->rows = from->rows;
-    to->selected = from->selected;
-    to->kinds = from->kinds;
-    to->kinds_buffer = leat_buffer_ref(from->kinds_buffer);
-    to->selection = from->selection;
-    to->selection_buffer = leat_buffer_ref(from->selection_buffer);
+    leat_batch_share_rows(to, from);
     *out = to;
     return LEAT_OK;
 }

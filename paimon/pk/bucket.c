@@ -145,24 +145,14 @@ static leat_code step_flush(leat_pk_bucket *self, leat_pk_status *status, leat_e
 
 /* --- compaction --- */
 
-static bool has_name(const leat_pk_files *files, const char *name)
-{
-    for (size_t i = 0; i < files->count; i++) {
-        if (strcmp(files->items[i]->meta.name, name) == 0) return true;
-    }
-    return false;
-}
-
 /* A file that a compaction since the last message made, and that is replaced now, never was in the table: it appears
- * nowhere and is removed. One that only got a new level takes its old form's place. */
-static leat_code note_before(leat_pk_bucket *self, leat_pk_file *file, const leat_pk_files *after, leat_error *error)
+ * nowhere and is removed. */
+static leat_code note_before(leat_pk_bucket *self, leat_pk_file *file, leat_error *error)
 {
     leat_pk_file_ref(file); /* the list may hold the last one */
     bool was_here = leat_pk_files_remove(&self->compact_after, file);
     leat_code code = was_here ? LEAT_OK : leat_pk_files_add(&self->compact_before, file, error);
-    if (code == LEAT_OK && file->is_unpublished && !has_name(after, file->meta.name)) {
-        code = leat_pk_files_add(&self->garbage, file, error);
-    }
+    if (code == LEAT_OK && file->is_unpublished) code = leat_pk_files_add(&self->garbage, file, error);
     leat_pk_file_unref(file);
     return code;
 }
@@ -173,14 +163,11 @@ static leat_code end_compaction(leat_pk_bucket *self, leat_error *error)
     const leat_pk_files *after = leat_pk_compaction_after(self->compaction);
     const leat_pk_files *changelog = leat_pk_compaction_changelog(self->compaction);
     for (size_t i = 0; i < before->count; i++) {
-        LEAT_TRY(note_before(self, before->items[i], after, error));
+        LEAT_TRY(note_before(self, before->items[i], error));
         leat_pk_levels_remove(&self->levels, before->items[i]);
     }
     for (size_t i = 0; i < after->count; i++) {
-        if (after->items[i]->meta.file_source == LEAT_PAIMON_FILE_COMPACT &&
-            !has_name(before, after->items[i]->meta.name)) {
-            after->items[i]->is_unpublished = true;
-        }
+        after->items[i]->is_unpublished = true;
         LEAT_TRY(leat_pk_levels_add(&self->levels, after->items[i], error));
         LEAT_TRY(leat_pk_files_add(&self->compact_after, after->items[i], error));
     }

@@ -6,7 +6,7 @@
 #include "paimon/pk/merge_function.h"
 #include "paimon/pk/value.h"
 
-enum { SLOTS_MIN = 256 };
+enum { SLOTS_MIN = 256, PREFETCHED = 32 /* probes */ };
 
 leat_code leat_pk_buffer_init(leat_pk_buffer *buffer, const leat_pk_options *options, leat_error *error)
 {
@@ -160,17 +160,46 @@ static leat_code find_targets(leat_pk_buffer *buffer, const leat_batch *batch, c
     return LEAT_OK;
 }
 
+/* A single number is compared itself: its row's hash would be one more miss of the cache. */
+static bool is_match(const leat_pk_buffer *buffer, int32_t candidate, uint32_t hash, const leat_batch *batch,
+                     const int32_t *columns, int32_t row)
+{
+    const leat_column *key = &buffer->state.columns[buffer->options->keys[0]].column;
+    const void *values = batch->columns[columns[0]].values;
+    if (buffer->options->keys_count == 1 && key->layout == LEAT_LAYOUT_32)
+        return ((const int32_t *)key->values)[candidate] == ((const int32_t *)values)[row];
+    if (buffer->options->keys_count == 1 && key->layout == LEAT_LAYOUT_64)
+        return ((const int64_t *)key->values)[candidate] == ((const int64_t *)values)[row];
+    return buffer->hashes[candidate] == hash && is_key(buffer, candidate, batch, columns, row);
+}
+
+/* What the probes of some keys will look at first is fetched for all of them, so that its misses overlap. */
+static void prefetch_probes(const leat_pk_buffer *buffer, const uint32_t *hashes, int32_t count)
+{
+    const leat_column *key = &buffer->state.columns[buffer->options->keys[0]].column;
+    size_t width = leat_layout_bytes(key->layout);
+    for (int32_t i = 0; i < count; i++)
+        __builtin_prefetch(&buffer->slots[first_slot(buffer, hashes[i])]);
+    for (int32_t i = 0; i < count; i++) {
+        uint32_t slot = buffer->slots[first_slot(buffer, hashes[i])];
+        if (!slot) continue;
+        __builtin_prefetch((const uint8_t *)key->values + (size_t)(slot - 1) * width);
+        if (width > sizeof(int64_t) || buffer->options->keys_count > 1) __builtin_prefetch(&buffer->hashes[slot - 1]);
+    }
+}
+
 void leat_pk_buffer_find(const leat_pk_buffer *buffer, const leat_batch *batch, const int32_t *columns, int32_t first,
                          const uint32_t *hashes, int32_t count, int32_t *targets)
 {
     for (int32_t i = 0; i < count; i++) {
         targets[i] = -1;
         if (!buffer->slots) continue;
+        if (i % PREFETCHED == 0) prefetch_probes(buffer, hashes + i, count - i < PREFETCHED ? count - i : PREFETCHED);
         int32_t row = leat_batch_row(batch, first + i);
         for (uint32_t slot = first_slot(buffer, hashes[i]); buffer->slots[slot];
              slot = (slot + 1) & buffer->slots_mask) {
             int32_t candidate = (int32_t)buffer->slots[slot] - 1;
-            if (buffer->hashes[candidate] != hashes[i] || !is_key(buffer, candidate, batch, columns, row)) continue;
+            if (!is_match(buffer, candidate, hashes[i], batch, columns, row)) continue;
             targets[i] = candidate;
             break;
         }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/memory.h"
+#include "paimon/pk/copies.h"
 #include "paimon/pk/merge.h"
 
 enum { ARENA_BYTES_MAX = 256 << 20 };
@@ -25,6 +26,7 @@ struct leat_pk_compaction {
     group *groups;
     size_t groups_count;
     leat_pk_files before, after, changelog;
+    leat_pk_copies copies;
 
     size_t group, section; /* being worked on */
     leat_pk_merge *merge;
@@ -69,19 +71,38 @@ static leat_code add_group(leat_pk_compaction *self, leat_pk_section *sections, 
     return LEAT_OK;
 }
 
+/* Deletes have no place on the top level; index files and a place elsewhere go by the file's old name. */
+static bool may_keep_bytes(const leat_pk_compaction *self, const leat_paimon_file *file)
+{
+    bool has_deletes = !file->has_delete_rows || file->delete_rows > 0;
+    bool goes_to_top = self->options.unit.output_level == self->max_level;
+    return !(goes_to_top && has_deletes) && file->extra_files_count == 0 && !file->external_path;
+}
+
+static leat_code describe_upgraded(leat_pk_compaction *self, const leat_paimon_file *from, leat_pk_file *upgraded,
+                                   leat_error *error)
+{
+    leat_paimon_file *meta = &upgraded->meta;
+    const char *format = strrchr(from->name, '.');
+    meta->name = leat_paimon_names_next(self->options.names, self->options.options->data_prefix, format ? format : "",
+                                        &upgraded->arena);
+    if (!meta->name) return leat_fail_no_memory(error);
+    meta->level = self->options.unit.output_level;
+    meta->has_file_source = true; /* no APPEND names the new file, for which readers of a changelog would keep it */
+    meta->file_source = LEAT_PAIMON_FILE_COMPACT;
+    LEAT_TRY(leat_pk_copies_add(&self->copies, self->options.bucket_path, from, meta, error));
+    return leat_pk_files_add(&self->after, upgraded, error);
+}
+
 static leat_code upgrade(leat_pk_compaction *self, leat_pk_section *single, leat_error *error)
 {
     const leat_paimon_file *file = single->runs[0].files[0];
-    int32_t output = self->options.unit.output_level;
-    if (file->level == output) return LEAT_OK;
-    bool has_deletes = !file->has_delete_rows || file->delete_rows > 0;
-    if (output == self->options.levels->max_level && has_deletes) return add_group(self, single, 1, true, error);
+    if (file->level == self->options.unit.output_level) return LEAT_OK;
+    if (!may_keep_bytes(self, file)) return add_group(self, single, 1, true, error);
     LEAT_TRY(take_before(self, file, error));
     leat_pk_file *upgraded;
     LEAT_TRY(leat_pk_file_copy(file, &upgraded, error));
-    upgraded->meta.level = output;
-    upgraded->is_unpublished = leat_pk_file_of(file)->is_unpublished;
-    leat_code code = leat_pk_files_add(&self->after, upgraded, error);
+    leat_code code = describe_upgraded(self, file, upgraded, error);
     leat_pk_file_unref(upgraded);
     LEAT_TRY(code);
     return self->makes_changelog ? add_group(self, single, 1, false, error) : LEAT_OK;
@@ -149,6 +170,7 @@ leat_code leat_pk_compaction_new(const leat_pk_compaction_options *options, leat
     if (!self) return leat_fail_no_memory(error);
     self->options = *options;
     leat_arena_init(&self->arena, ARENA_BYTES_MAX);
+    leat_pk_copies_init(&self->copies, &options->io);
     int32_t output = options->unit.output_level;
     self->max_level = options->levels->max_level;
     self->drops_deletes = output != 0 && output >= leat_pk_levels_highest(options->levels);
@@ -173,6 +195,7 @@ void leat_pk_compaction_free(leat_pk_compaction *self)
     leat_pk_files_done(&self->before);
     leat_pk_files_done(&self->after);
     leat_pk_files_done(&self->changelog);
+    leat_pk_copies_done(&self->copies);
     leat_arena_done(&self->arena);
     leat_free(self);
 }
@@ -203,27 +226,10 @@ static leat_code open_section(leat_pk_compaction *self, leat_error *error)
     return leat_pk_merge_new(&options, &self->merge, error);
 }
 
-/* Leaves the puts selected. */
-static leat_code drop_deletes(leat_batch *batch, leat_error *error)
-{
-    leat_buffer *selection = leat_buffer_new((size_t)batch->rows * sizeof(uint16_t));
-    if (!selection) return leat_fail_no_memory(error);
-    uint16_t *rows = (uint16_t *)(void *)selection->data;
-    int32_t count = 0;
-    for (int32_t i = 0; i < batch->rows; i++) {
-        rows[count] = (uint16_t)i;
-        count += leat_row_kind_is_add(leat_batch_kind(batch, i));
-    }
-    batch->selection = rows;
-    batch->selection_buffer = selection;
-    batch->selected = count;
-    return LEAT_OK;
-}
-
 static leat_code write_batches(leat_pk_compaction *self, leat_batch *batch, leat_batch *changelog, leat_error *error)
 {
     if (self->groups[self->group].writes_data) {
-        if (self->drops_deletes) LEAT_TRY(drop_deletes(batch, error));
+        if (self->drops_deletes) LEAT_TRY(leat_batch_keep_adds(batch, error));
         LEAT_TRY(open_writer(self, false, &self->data, error));
         LEAT_TRY(leat_pk_file_writer_write(self->data, batch, error));
     }
@@ -290,13 +296,14 @@ static leat_code writers_are_full(leat_pk_compaction *self, bool *is_full, leat_
 
 leat_code leat_pk_compaction_step(leat_pk_compaction *self, leat_pk_status *status, leat_error *error)
 {
-    bool is_full;
+    bool is_full, is_copied;
+    LEAT_TRY(leat_pk_copies_step(&self->copies, &is_copied, error));
     LEAT_TRY(writers_are_full(self, &is_full, error));
     *status = LEAT_PK_WAIT;
     if (is_full) return LEAT_OK;
     if (self->group == self->groups_count) {
         LEAT_TRY(finish_writer(self, &self->changes, &self->changelog, status, error));
-        if (*status == LEAT_PK_AGAIN) *status = LEAT_PK_END;
+        if (*status == LEAT_PK_AGAIN) *status = is_copied ? LEAT_PK_END : LEAT_PK_WAIT;
         return LEAT_OK;
     }
     if (self->section < self->groups[self->group].count) return merge_slice(self, status, error);

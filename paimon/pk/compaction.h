@@ -1,5 +1,5 @@
 /* One compaction of a bucket, in slices (merge-tree.md §2 "Running a unit", §3 full-compaction): overlapping sections
- * and small files are rewritten, large files that overlap nothing only get their new level. */
+ * and small files are rewritten; large files that overlap nothing keep their bytes and get a new name and level. */
 #pragma once
 
 #include "paimon/pk/file_writer.h"

@@ -57,6 +57,21 @@ leat_code leat_pk_file_reader_new(const leat_pk_io *io, const char *bucket_path,
     return LEAT_OK;
 }
 
+void leat_pk_file_reader_start_at(leat_pk_file_reader *self, int64_t row)
+{
+    leat_paimon_file_reader_start_at(self->reader, row);
+}
+
+int64_t leat_pk_file_reader_first_row(const leat_pk_file_reader *self)
+{
+    return leat_paimon_file_reader_first_row(self->reader);
+}
+
+bool leat_pk_file_reader_is_busy(const leat_pk_file_reader *self)
+{
+    return leat_paimon_file_reader_is_busy(self->reader);
+}
+
 void leat_pk_file_reader_free(leat_pk_file_reader *self)
 {
     if (!self) return;

@@ -24,7 +24,11 @@ typedef struct leat_pk_file_reader leat_pk_file_reader;
 LEAT_CHECKED leat_code leat_pk_file_reader_new(const leat_pk_io *io, const char *bucket_path,
                                                const leat_paimon_file *file, const leat_schema *columns,
                                                leat_pk_file_reader **out, leat_error *error);
+/* As leat_datafile_reader_start_at and _first_row. */
+void leat_pk_file_reader_start_at(leat_pk_file_reader *reader, int64_t row);
+int64_t leat_pk_file_reader_first_row(const leat_pk_file_reader *reader);
 LEAT_CHECKED leat_code leat_pk_file_reader_step(leat_pk_file_reader *reader, int32_t rows_max, leat_pk_status *status,
                                                 leat_batch **out, leat_error *error);
-/* When no job of it runs. NULL is fine. */
+bool leat_pk_file_reader_is_busy(const leat_pk_file_reader *reader);
+/* When no job of it runs (it is not busy). NULL is fine. */
 void leat_pk_file_reader_free(leat_pk_file_reader *reader);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/memory.h"
+#include "paimon/pk/spill.h"
 #include "paimon/pk/state.h"
 #include "paimon/pk/value.h"
 
@@ -13,6 +14,7 @@ typedef struct run_cursor {
     const leat_pk_run *run;
     size_t next_file;
     leat_pk_file_reader *reader;
+    leat_pk_spilled *spilled; /* instead of the files */
     leat_batch *batch;
     int32_t row;
     int32_t level; /* of the file being read */
@@ -73,12 +75,16 @@ leat_code leat_pk_merge_new(const leat_pk_merge_options *options, leat_pk_merge 
     if (!self) return leat_fail_no_memory(error);
     self->options = *options;
     leat_arena_init(&self->arena, ARENA_BYTES_MAX);
-    self->runs_count = (int32_t)options->section->runs_count;
+    self->runs_count = options->spill ? leat_pk_spill_runs(options->spill) : (int32_t)options->section->runs_count;
     self->runs = leat_calloc((size_t)self->runs_count, sizeof *self->runs);
     self->tree = leat_calloc((size_t)self->runs_count + 1, sizeof *self->tree);
     leat_code code = self->runs && self->tree ? LEAT_OK : leat_fail_no_memory(error);
-    for (int32_t i = 0; i < self->runs_count && code == LEAT_OK; i++)
-        self->runs[i].run = &options->section->runs[i];
+    for (int32_t i = 0; i < self->runs_count && code == LEAT_OK; i++) {
+        if (options->spill)
+            code = leat_pk_spilled_open(options->spill, i, &self->runs[i].spilled, error);
+        else
+            self->runs[i].run = &options->section->runs[i];
+    }
     if (code == LEAT_OK) code = make_schema(self, error);
     if (code == LEAT_OK) code = make_states(self, error);
     if (code != LEAT_OK) {
@@ -94,6 +100,7 @@ void leat_pk_merge_free(leat_pk_merge *self)
     if (!self) return;
     for (int32_t i = 0; self->runs && i < self->runs_count; i++) {
         leat_pk_file_reader_free(self->runs[i].reader);
+        leat_pk_spilled_free(self->runs[i].spilled);
         leat_batch_free(self->runs[i].batch);
     }
     leat_pk_state_done(&self->state);
@@ -104,31 +111,42 @@ void leat_pk_merge_free(leat_pk_merge *self)
     leat_free(self);
 }
 
+static leat_code open_file(const leat_pk_merge *self, run_cursor *run, leat_error *error)
+{
+    const leat_paimon_file *file = run->run->files[run->next_file++];
+    run->level = file->level;
+    return leat_pk_file_reader_new(self->options.io, self->options.bucket_path, file, &self->schema, &run->reader,
+                                   error);
+}
+
+/* One step of a run's files, as of one: AGAIN between two of them. */
+static leat_code step_run(const leat_pk_merge *self, run_cursor *run, leat_pk_status *status, leat_error *error)
+{
+    if (run->spilled) return leat_pk_spilled_step(run->spilled, status, &run->batch, error);
+    *status = LEAT_PK_END;
+    if (!run->reader && run->next_file == run->run->count) return LEAT_OK;
+    if (!run->reader) LEAT_TRY(open_file(self, run, error));
+    LEAT_TRY(leat_pk_file_reader_step(run->reader, LEAT_PK_MERGE_ROWS, status, &run->batch, error));
+    if (*status != LEAT_PK_END) return LEAT_OK;
+    leat_pk_file_reader_free(run->reader);
+    run->reader = NULL;
+    *status = LEAT_PK_AGAIN;
+    return LEAT_OK;
+}
+
 /* Brings the next batch of a run. *is_waiting: not yet. */
 static leat_code fill_run(leat_pk_merge *self, run_cursor *run, bool *is_waiting, leat_error *error)
 {
     *is_waiting = false;
     while (!run->batch && !run->is_ended) {
-        if (!run->reader) {
-            if (run->next_file == run->run->count) {
-                run->is_ended = true;
-                break;
-            }
-            const leat_paimon_file *file = run->run->files[run->next_file++];
-            run->level = file->level;
-            LEAT_TRY(leat_pk_file_reader_new(self->options.io, self->options.bucket_path, file, &self->schema,
-                                             &run->reader, error));
-        }
         leat_pk_status status;
-        LEAT_TRY(leat_pk_file_reader_step(run->reader, LEAT_PK_MERGE_ROWS, &status, &run->batch, error));
+        LEAT_TRY(step_run(self, run, &status, error));
         if (status == LEAT_PK_WAIT) {
             *is_waiting = true;
             return LEAT_OK;
         }
-        if (status == LEAT_PK_END) {
-            leat_pk_file_reader_free(run->reader);
-            run->reader = NULL;
-        } else if (run->batch->rows == 0) {
+        run->is_ended = status == LEAT_PK_END;
+        if (run->batch && run->batch->rows == 0) {
             leat_batch_free(run->batch);
             run->batch = NULL;
         }
@@ -153,6 +171,14 @@ static int compare_key(const leat_pk_merge *self, const leat_column *left, int32
         if (order) return order;
     }
     return 0;
+}
+
+/* Whether a record's key is that of the last merged row. */
+static bool is_key_of_last(const leat_pk_merge *self, const leat_batch *batch, int32_t row)
+{
+    const leat_pk_state *state = &self->state;
+    return compare_key(self, &state->columns[0].column, state->rows - 1, batch->columns, row, sizeof(leat_pk_column)) ==
+           0;
 }
 
 /* Whether run a's record comes before run b's. Ended runs come last. */
@@ -340,8 +366,7 @@ leat_code leat_pk_merge_step(leat_pk_merge *self, leat_pk_status *status, leat_b
             continue;
         }
         if (run->is_ended) break;
-        bool is_new = self->state.rows == 0 || compare_key(self, &self->state.columns[0].column, self->state.rows - 1,
-                                                           run->batch->columns, run->row, sizeof(leat_pk_column)) != 0;
+        bool is_new = self->options.keeps_all || self->state.rows == 0 || !is_key_of_last(self, run->batch, run->row);
         if (is_new && self->state.rows == LEAT_PK_MERGE_ROWS) {
             *status = LEAT_PK_BATCH;
             return emit(self, out, changelog, error);

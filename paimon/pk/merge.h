@@ -1,5 +1,6 @@
 /* Streams the merge of sorted runs (one section) through a loser tree: records by (key, sequence number), those of one
- * key into the table's merge engine, oldest first. Memory: a row group and a batch of each run, one batch of output. */
+ * key into the table's merge engine, oldest first. Memory: a row group and a batch of each run, one batch of output;
+ * where that is too much, a first pass makes fewer runs (spill.h). */
 #pragma once
 
 #include "paimon/pk/file_reader.h"
@@ -19,6 +20,8 @@ typedef struct leat_pk_merge_options {
     int32_t columns_count;
     /* Full-compaction changelog: the difference between records of this level and the merged ones; -1: none is made. */
     int32_t changelog_level;
+    struct leat_pk_spill *spill; /* the section's runs after a first pass; NULL: they are read from their files */
+    bool keeps_all;              /* records of one key stay apart */
 } leat_pk_merge_options;
 
 LEAT_CHECKED leat_code leat_pk_merge_new(const leat_pk_merge_options *options, leat_pk_merge **out, leat_error *error);

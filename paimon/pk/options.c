@@ -146,6 +146,7 @@ static leat_code read_sizes(const leat_config *options, bool for_writing, leat_p
     out->stop_trigger = (int32_t)(value > trigger ? value : trigger);
     LEAT_TRY(read_int(options, "sort-spill-threshold", (int64_t)out->stop_trigger + 1, 2, &value, error));
     out->merge_runs_max = (int32_t)(value < INT32_MAX ? value : INT32_MAX);
+    LEAT_TRY(read_bytes(options, "sort-spill-buffer-size", 64 << 20, &out->merge_bytes_max, error));
     LEAT_TRY(read_int(options, "num-levels", trigger + 1, 2, &value, error));
     out->levels_count = (int32_t)value;
     LEAT_TRY(read_int(options, "compaction.max-size-amplification-percent", 200, 0, &out->size_amplification, error));

@@ -41,7 +41,8 @@ typedef struct leat_pk_options {
     int32_t bucket; /* > 0, or LEAT_PK_BUCKET_DYNAMIC */
     bool remove_record_on_delete, ignore_delete, ignore_update_before, row_deduplicate, write_only;
     int32_t trigger, stop_trigger, levels_count; /* sorted runs; levels with level 0 */
-    int32_t merge_runs_max;                      /* of one compaction */
+    int32_t merge_runs_max;                      /* of one compaction; a read may hold more within merge_bytes_max */
+    int64_t merge_bytes_max;                     /* that readers of runs hold, when they are more than merge_runs_max */
     int64_t size_amplification, size_ratio;      /* percent */
     int64_t delta_commits;                       /* full compaction every so many checkpoints; 0: never forced */
     int64_t target_file_bytes, write_buffer_bytes, row_group_bytes;

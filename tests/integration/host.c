@@ -94,8 +94,21 @@ static void host_set_gauge(leat_operator_context *context, const char *name, int
     (void)value;
 }
 
-static const leat_operator_host host_vtable = {host_emit,  host_emit_watermark, host_wake,    host_set_timer,
-                                               host_spawn, host_send_event,     host_collect, host_set_gauge};
+static void host_follow(leat_operator_context *context, const char *topic)
+{
+    (void)context;
+    (void)topic;
+}
+
+static const leat_operator_host host_vtable = {.emit = host_emit,
+                                               .emit_watermark = host_emit_watermark,
+                                               .wake = host_wake,
+                                               .set_timer = host_set_timer,
+                                               .spawn = host_spawn,
+                                               .send_event = host_send_event,
+                                               .collect = host_collect,
+                                               .set_gauge = host_set_gauge,
+                                               .follow = host_follow};
 
 void test_host_init(test_host *self, leat_env *env)
 {

@@ -4,6 +4,7 @@ import random
 import time
 from collections import defaultdict
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -115,7 +116,7 @@ def test_sums_are_exact_whatever_is_killed(
         cluster.add_task_manager()
         for name in ("purchases", "by_land"):
             job = cluster.job(name)["jid"]
-            wait_until(f"{name} runs again", 30, lambda job=job: cluster.all_tasks_run(job))
+            wait_until(f"{name} runs again", 30, partial(cluster.all_tasks_run, job))
     before = len(tables.read(house, "default.purchases"))
     wait_until("rows come again", 30, lambda: len(tables.read(house, "default.purchases")) > before, pause=0.5)
     cluster.cancel(cluster.job("purchases")["jid"])

@@ -203,6 +203,26 @@ def test_detached_jobs_are_listed_shown_and_cancelled(cluster: Cluster) -> None:
     assert json.loads(cluster.leat("list", "--json"))[0]["name"] == "For ever"
 
 
+def test_a_job_that_waits_for_slots_says_so(cluster: Cluster, tmp_path: Path) -> None:
+    said = tmp_path / "said"
+    sql = "SET 'parallelism.default' = '20';" + ENDLESS + "INSERT INTO hole SELECT * FROM made"
+    with said.open("wb") as stderr:
+        process = subprocess.Popen(cluster.command("run", "-e", sql), env=cluster.environment(), stderr=stderr)
+    wait = "it needs 20 slots, 16 are free"
+    wait_until("it is said", 15, lambda: f"waits for slots: {wait}\n" in said.read_text())
+    assert "leat cluster add-taskmanager" in said.read_text()
+    listed = cluster.leat("list")
+    assert f"(waits: {wait})" in listed
+    assert "leat cluster add-taskmanager" in listed
+    assert wait in cluster.leat("show", cluster.jobs()[0]["jid"])
+    cluster.add_task_manager()
+    wait_until("it runs", 15, lambda: cluster.jobs()[0]["state"] == "RUNNING")
+    assert "waits" not in cluster.leat("list")
+    assert said.read_text().count("waits for slots") == 1
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 130
+
+
 def test_a_reader_that_goes_away_ends_its_query(cluster: Cluster) -> None:
     process = subprocess.Popen(
         cluster.command("run", "--format", "rows", "-e", ENDLESS + "SELECT * FROM made"),

@@ -7,86 +7,6 @@
 #include "common/memory.h"
 #include "connectors/datagen/datagen.h"
 
-/* --- count by k: state is one number a key --- */
-
-typedef struct counter {
-    leat_operator operator; /* first */
-    int64_t counts[SIM_KEYS + 1];
-    leat_batch_builder builder;
-} counter;
-
-static leat_code counter_open(leat_operator *operator, const leat_restored * restored, leat_error *error)
-{
-    counter *self = (counter *)operator;
-    for (size_t i = 0; restored && i < restored->parts_count; i++) {
-        leat_reader reader;
-        leat_reader_init(&reader, restored->parts[i].state, restored->parts[i].state_size);
-        for (int k = 0; k <= SIM_KEYS; k++)
-            self->counts[k] += leat_reader_i64(&reader);
-        LEAT_TRY(leat_reader_check(&reader, true, "counter state", error));
-    }
-    leat_layout layouts[3] = {LEAT_LAYOUT_64, LEAT_LAYOUT_32, LEAT_LAYOUT_64};
-    return leat_batch_builder_init(&self->builder, layouts, 3, LEAT_BATCH_ROWS_MAX, error);
-}
-
-static leat_code counter_process(leat_operator *operator, int32_t input, leat_batch **batch, leat_progress *progress,
-                                 leat_error *error)
-{
-    (void)input;
-    (void)progress;
-    counter *self = (counter *)operator;
-    const int64_t *numbers = (*batch)->columns[0].values;
-    const int32_t *keys = (*batch)->columns[1].values;
-    for (int32_t i = 0; i < (*batch)->selected; i++) {
-        int32_t row = leat_batch_row(*batch, i);
-        LEAT_TRY(leat_batch_builder_begin_row(&self->builder, LEAT_ROW_INSERT, error));
-        leat_batch_builder_set_fixed(&self->builder, 0, &numbers[row]);
-        leat_batch_builder_set_fixed(&self->builder, 1, &keys[row]);
-        self->counts[keys[row]]++;
-        leat_batch_builder_set_fixed(&self->builder, 2, &self->counts[keys[row]]);
-    }
-    leat_batch *out;
-    LEAT_TRY(leat_batch_builder_finish(&self->builder, &out, error));
-    leat_code code = leat_context_emit(operator->context, &out, error);
-    leat_batch_free(out);
-    return code;
-}
-
-static leat_code counter_snapshot(leat_operator *operator, leat_operator_snapshot * snapshot, leat_progress *progress,
-                                  leat_error *error)
-{
-    (void)progress;
-    counter *self = (counter *)operator;
-    for (int k = 0; k <= SIM_KEYS; k++)
-        leat_bytes_put_i64(&snapshot->state, self->counts[k]);
-    return leat_bytes_check(&snapshot->state, error);
-}
-
-static void counter_close(leat_operator *operator)
-{
-    leat_batch_builder_done(&((counter *)operator)->builder);
-    leat_free(operator);
-}
-
-static const leat_operator_vtable counter_vtable = {.type = "sim-count",
-                                                    .open = counter_open,
-                                                    .process_batch = counter_process,
-                                                    .snapshot = counter_snapshot,
-                                                    .close = counter_close};
-
-static leat_code counter_create(leat_operator_context *context, const uint8_t *config, size_t config_size,
-                                leat_operator **out, leat_error *error)
-{
-    (void)context;
-    (void)config;
-    (void)config_size;
-    counter *self = leat_calloc(1, sizeof *self);
-    if (!self) return leat_fail_no_memory(error);
-    self->operator.vtable = & counter_vtable;
-    *out = &self->operator;
-    return LEAT_OK;
-}
-
 /* --- the sink: rows of a checkpoint are written to an object by a job, then prepared; carried until confirmed --- */
 
 typedef struct prepared {
@@ -293,7 +213,7 @@ static void committer_close(leat_committer *self)
     leat_free(self);
 }
 
-static const leat_committer_vtable committer_vtable = {committer_commit, committer_close};
+static const leat_committer_vtable committer_vtable = {.commit = committer_commit, .close = committer_close};
 
 /* Idempotent by the checkpoint's number, and by path: what an earlier commit has is left out. */
 static leat_code committer_commit(leat_committer *base, int64_t checkpoint_id, const leat_committable *committables,
@@ -337,19 +257,18 @@ static leat_code committer_create(leat_env *env, const leat_config *config, cons
     (void)config_size;
     committer *self = leat_alloc(sizeof *self);
     if (!self) return leat_fail_no_memory(error);
-    *self = (committer){{&committer_vtable}, env};
+    *self = (committer){.committer = {&committer_vtable, SIM_COUNTING_TOPIC}, .env = env};
     *out = &self->committer;
     return LEAT_OK;
 }
 
-static const leat_operator_factory counter_factory = {"sim-count", counter_create};
 static const leat_operator_factory sink_factory = {"sim-sink", sink_create};
 static const leat_committer_factory committer_factory = {"sim-commit", committer_create};
 
 void sim_counting_register(leat_registry *registry)
 {
     leat_registry_add_operator(registry, &leat_datagen_factory);
-    leat_registry_add_operator(registry, &counter_factory);
+    leat_registry_add_operator(registry, &sim_counter_factory);
     leat_registry_add_operator(registry, &sink_factory);
     leat_registry_add_committer(registry, &committer_factory);
     leat_registry_add_operator(registry, &sim_splits_reader_factory);

@@ -25,6 +25,12 @@ LEAT_CHECKED leat_code sim_counting_graph(const sim_counting *job, leat_bytes *o
 /* Reads the committed table as a reader would and checks it. Rows in *rows. */
 void sim_counting_check(sim_world *world, const sim_counting *job, int64_t *rows);
 
+/* counter.c */
+extern const leat_operator_factory sim_counter_factory;
+
+/* What the sink commits to; counters and split enumerators follow it. */
+#define SIM_COUNTING_TOPIC "mem:/table"
+
 /* splits.c */
 void sim_splits_config(int64_t first, int64_t end, int64_t split_rows, int64_t rows_per_second, leat_bytes *out);
 extern const leat_operator_factory sim_splits_reader_factory;

@@ -19,10 +19,12 @@ struct sim_drive {
     int64_t checked_id; /* newest completed checkpoint whose table was looked at */
     int64_t first_complete_us, failures_after;
     int64_t healed_completed, rows;
+    bool has_failed; /* as it may */
 };
 
 typedef struct totals {
     int64_t seeds, counted, kills, breaks, storage_failures, storage_losses, restarts, checkpoints, rows, events;
+    int64_t conflicts, failed, news;
 } totals;
 
 static sim_drive *drive_of(sim_world *world)
@@ -62,6 +64,7 @@ static void draw_config(sim_world *world, sim_world *dice)
     set(world, "execution.checkpointing.num-retained", "%" PRId64, 1 + (int64_t)sim_below(dice, 3));
     set(world, "execution.buffer-timeout.interval", "%" PRId64, (int64_t)sim_below(dice, 30));
     set(world, "state.storage.fs.memory-threshold", "%" PRId64 " b", (int64_t)sim_below(dice, 300));
+    set(world, "execution.checkpointing.write-buffer-size", "%" PRId64 " b", 1 + (int64_t)sim_below(dice, 300));
     set(world, "taskmanager.channel.credit-bytes", "%" PRId64 " b", 256 + (int64_t)sim_below(dice, 1 << 16));
     set(world, "taskmanager.memory.segment-size", "%" PRId64 " b", 1 + (int64_t)sim_below(dice, 1 << 14));
     set(world, "heartbeat.timeout", "%" PRId64, 1000 + (int64_t)sim_below(dice, 2000));
@@ -116,6 +119,10 @@ static bool watch(sim_world *world, void *arg)
     int64_t completed = self->job->completed ? (int64_t)self->job->completed->checkpoint : 0;
     if (completed != self->checked_id) look(self, completed);
     bool has_finished = self->rows_count >= 0 && self->job->state == LEAT_JOB_FINISHED;
+    if (self->job->state == LEAT_JOB_FAILED && self->scenario->may_fail) {
+        self->has_failed = self->scenario->may_fail(world, self->plan, last_error(self));
+        if (self->has_failed) return true;
+    }
     SIM_REQUIRE(world, has_finished || !leat_job_state_is_terminal(self->job->state), "the job ended as %s: %s",
                 leat_job_state_name(self->job->state), last_error(self));
     return has_finished || (world->is_healed && self->rows_count < 0 && self->healed_completed >= HEALED_CHECKPOINTS);
@@ -124,6 +131,7 @@ static bool watch(sim_world *world, void *arg)
 static void require_progress(sim_drive *self)
 {
     sim_world *world = &self->world;
+    if (self->has_failed) return;
     if (self->rows_count < 0) {
         SIM_REQUIRE(world, self->healed_completed >= HEALED_CHECKPOINTS,
                     "%" PRId64 " checkpoints in a minute after healing; state %s; last error: %s",
@@ -149,6 +157,10 @@ static void add_up(const sim_drive *self, totals *sum)
     sum->checkpoints += self->job->counts.completed;
     sum->rows += self->rows;
     sum->events += counts->events;
+    sum->failed += self->has_failed;
+    sum->news += counts->news;
+    for (int32_t i = 0; i < self->job->exceptions_count; i++)
+        sum->conflicts += self->job->exceptions[i].code == LEAT_CONFLICT;
 }
 
 static void run_seed(const sim_scenario *scenario, uint64_t seed, totals *sum, char *failure, size_t failure_size)
@@ -174,6 +186,9 @@ static void run_seed(const sim_scenario *scenario, uint64_t seed, totals *sum, c
     LEAT_ASSERT(code == LEAT_OK);
     code = leat_jobmanager_submit(&world->manager, NULL, &graph, &self->job, NULL);
     LEAT_ASSERT(code == LEAT_OK);
+    if (scenario->make_foreign_graph) code = scenario->make_foreign_graph(world, self->plan, &graph, &error);
+    if (code == LEAT_OK && graph.size) code = leat_jobmanager_submit(&world->manager, NULL, &graph, NULL, NULL);
+    LEAT_ASSERT(code == LEAT_OK);
     sim_after(world, self->kill_every_us, kill_one, NULL);
     sim_run(world, weather.outage_until_us + STORM_US, watch, NULL);
     sim_heal(world);
@@ -190,9 +205,9 @@ static void print_totals(const totals *sum)
 {
     printf("%" PRId64 " seeds (%" PRId64 " count), %" PRId64 " kills, %" PRId64 " broken connections, %" PRId64
            " storage failures, %" PRId64 " lost replies, %" PRId64 " restarts, %" PRId64 " checkpoints, %" PRId64
-           " rows, %" PRId64 " events\n",
+           " rows, %" PRId64 " events, %" PRId64 " conflicts seen, %" PRId64 " jobs ended by one, %" PRId64 " news\n",
            sum->seeds, sum->counted, sum->kills, sum->breaks, sum->storage_failures, sum->storage_losses, sum->restarts,
-           sum->checkpoints, sum->rows, sum->events);
+           sum->checkpoints, sum->rows, sum->events, sum->conflicts, sum->failed, sum->news);
 }
 
 int sim_main(int argc, char **argv, const sim_scenario *scenario)
@@ -223,5 +238,7 @@ int sim_main(int argc, char **argv, const sim_scenario *scenario)
         if (is_verbose) printf("seed %" PRIu64 ": %" PRId64 " events so far\n", seed, sum.events);
     }
     print_totals(&sum);
-    return 0;
+    if (!scenario->has_news || sum.news > 0) return 0;
+    printf("nobody heard of a commit\n");
+    return 1;
 }

@@ -19,8 +19,13 @@ typedef struct sim_scenario {
     int64_t (*draw)(sim_world *dice, void *plan);
     void (*add_kinds)(leat_registry *registry);
     leat_code (*make_graph)(sim_world *world, const void *plan, leat_bytes *out, leat_error *error);
+    /* A job that gets in the way, submitted after the first. Optional; an empty graph: none. */
+    leat_code (*make_foreign_graph)(sim_world *world, const void *plan, leat_bytes *out, leat_error *error);
+    /* Whether the job may end with this error, and looks at what it has left. Optional: it may not. */
+    bool (*may_fail)(sim_world *world, const void *plan, const char *error);
     /* Looks at what is committed; *rows: how many rows of the source it holds. */
     void (*check)(sim_world *world, const void *plan, int64_t *rows);
+    bool has_news; /* somebody follows what the job commits: of all seeds, some must have heard of it */
 } sim_scenario;
 
 int sim_main(int argc, char **argv, const sim_scenario *scenario);

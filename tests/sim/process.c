@@ -77,6 +77,7 @@ void sim_init_process(sim_world *world, sim_process *process, const char *id)
     *process = (sim_process){.env = {.vtable = &sim_env_vtable}, .world = world};
     snprintf(process->id, sizeof process->id, "%s", id);
     process->env.storage = sim_storage_new(process);
+    process->env.tmp_folder = "mem:/tmp";
 }
 
 /* --- the executor --- */
@@ -332,13 +333,20 @@ static leat_code sim_create(leat_storage *self, const char *path, leat_storage_w
     return LEAT_OK;
 }
 
+static leat_code sim_scratch(leat_storage *self, const char *folder, leat_scratch **out, leat_error *error)
+{
+    outcome result = enter(self, "scratch", folder, error);
+    if (result != GOOD) return leat_fail(error, LEAT_IO, "scratch %s: simulated failure", folder);
+    return leat_storage_scratch(world_of(self)->objects, folder, out, error);
+}
+
 static void sim_free(leat_storage *self)
 {
     leat_free(self);
 }
 
-static const leat_storage_vtable sim_storage_vtable = {sim_put,    sim_get,           sim_size,   sim_list,
-                                                       sim_remove, sim_remove_folder, sim_create, sim_free};
+static const leat_storage_vtable sim_storage_vtable = {sim_put,           sim_get,    sim_size, sim_list, sim_remove,
+                                                       sim_remove_folder, sim_create, sim_free, NULL,     sim_scratch};
 
 leat_storage *sim_storage_new(sim_process *process)
 {

@@ -36,6 +36,7 @@ int main(int argc, char **argv)
                                           .draw = draw,
                                           .add_kinds = sim_counting_register,
                                           .make_graph = make_graph,
-                                          .check = check};
+                                          .check = check,
+                                          .has_news = true};
     return sim_main(argc, argv, &scenario);
 }

@@ -1,38 +1,102 @@
 /* sim-tables: Paimon tables (tables.h) written under crashes, broken and slow connections, sick storage; many seeds
- * (drive.h). */
+ * (drive.h). One job writes one table, or two, into which another job may write as well: then commits conflict. */
+#include <string.h>
+
 #include "tests/sim/drive.h"
 #include "tests/sim/tables.h"
 
-static int64_t draw(sim_world *dice, void *plan)
+typedef struct plan {
+    sim_table tables[2], foreign[2];
+    int tables_count, foreign_count;
+} plan;
+
+static sim_table draw_table(sim_world *dice, const char *name)
 {
-    sim_table *table = plan;
-    *table = (sim_table){.kind = (sim_table_kind)sim_below(dice, SIM_TABLE_KINDS),
-                         .keys = 1 + (int32_t)sim_below(dice, 40),
-                         .sink_parallelism = 1 + (int32_t)sim_below(dice, 3),
-                         .rows_per_second = 300 + (int64_t)sim_below(dice, 2000),
-                         .has_changelog = sim_below(dice, 2) == 0,
-                         .buckets = 1 + (int32_t)sim_below(dice, 4)};
-    table->rows_count = sim_below(dice, 4) == 0 ? 300 + (int64_t)sim_below(dice, 4000) : -1;
-    return table->rows_count;
+    return (sim_table){.name = name,
+                       .kind = (sim_table_kind)sim_below(dice, SIM_TABLE_KINDS),
+                       .keys = 1 + (int32_t)sim_below(dice, 40),
+                       .sink_parallelism = 1 + (int32_t)sim_below(dice, 3),
+                       .rows_per_second = 300 + (int64_t)sim_below(dice, 2000),
+                       .has_changelog = sim_below(dice, 2) == 0,
+                       .buckets = 1 + (int32_t)sim_below(dice, 4),
+                       .rows_count = -1};
 }
 
-static leat_code make_graph(sim_world *world, const void *plan, leat_bytes *out, leat_error *error)
+/* Two jobs that give new keys buckets: they conflict until all keys have one. */
+static void draw_foreign(sim_world *dice, plan *self)
 {
-    return sim_table_graph(world, plan, out, error);
+    self->tables[0].keys = self->tables[1].keys = 20 + (int32_t)sim_below(dice, 150);
+    for (int i = 0; i < self->tables_count; i++) {
+        if (self->tables[i].kind != SIM_TABLE_AGGREGATION_DYNAMIC) continue;
+        sim_table *foreign = &self->foreign[self->foreign_count++];
+        *foreign = self->tables[i];
+        foreign->is_foreign = true;
+        foreign->keys = self->tables[0].keys;
+        foreign->rows_per_second = 100 + (int64_t)sim_below(dice, 1000);
+        foreign->rows_count = 300 + (int64_t)sim_below(dice, 3000);
+    }
 }
 
-static void check(sim_world *world, const void *plan, int64_t *rows)
+static int64_t draw(sim_world *dice, void *arg)
 {
-    sim_table_check(world, plan, rows);
+    plan *self = arg;
+    self->tables_count = 1;
+    self->tables[0] = draw_table(dice, "t");
+    if (sim_below(dice, 4) == 0) self->tables[0].rows_count = 300 + (int64_t)sim_below(dice, 4000);
+    if (sim_below(dice, 3) == 0) {
+        self->tables[self->tables_count++] = draw_table(dice, "u");
+        draw_foreign(dice, self);
+    }
+    return self->tables[0].rows_count;
+}
+
+static leat_code make_graph(sim_world *world, const void *arg, leat_bytes *out, leat_error *error)
+{
+    const plan *self = arg;
+    return sim_tables_graph(world, self->tables, self->tables_count, out, error);
+}
+
+static leat_code make_foreign_graph(sim_world *world, const void *arg, leat_bytes *out, leat_error *error)
+{
+    const plan *self = arg;
+    return self->foreign_count ? sim_tables_graph(world, self->foreign, self->foreign_count, out, error) : LEAT_OK;
+}
+
+/* After a commit of the job both tables hold the same rows. */
+static void check(sim_world *world, const void *arg, int64_t *rows)
+{
+    const plan *self = arg;
+    sim_table_check(world, &self->tables[0], rows);
+    if (self->tables_count == 1) return;
+    int64_t others;
+    sim_table_check(world, &self->tables[1], &others);
+    SIM_REQUIRE(world, others == *rows, "%lld rows in one table, %lld in the other", (long long)*rows,
+                (long long)others);
+}
+
+/* With two tables of which each may conflict, one may have committed when the other can't. Neither is doubled. */
+static bool may_fail(sim_world *world, const void *arg, const char *error)
+{
+    const plan *self = arg;
+    bool may_conflict = self->tables_count == 2 && self->foreign_count > 0;
+    for (int i = 0; i < self->tables_count; i++)
+        may_conflict = may_conflict && self->tables[i].kind != SIM_TABLE_APPEND;
+    if (!may_conflict || !strstr(error, "and can't be in")) return false;
+    int64_t rows;
+    sim_table_check(world, &self->tables[0], &rows);
+    sim_table_check(world, &self->tables[1], &rows);
+    return true;
 }
 
 int main(int argc, char **argv)
 {
     static const sim_scenario scenario = {.name = "sim-tables",
-                                          .plan_bytes = sizeof(sim_table),
+                                          .plan_bytes = sizeof(plan),
                                           .draw = draw,
                                           .add_kinds = sim_tables_register,
                                           .make_graph = make_graph,
+                                          .make_foreign_graph = make_foreign_graph,
+                                          .may_fail = may_fail,
                                           .check = check};
     return sim_main(argc, argv, &scenario);
 }

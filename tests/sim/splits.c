@@ -72,6 +72,16 @@ static leat_code enumerator_request(leat_enumerator *base, int32_t subtask, leat
     return code;
 }
 
+/* Looks for more, which takes a while, and finds nothing. */
+static leat_code enumerator_poll(leat_enumerator *base, leat_error *error)
+{
+    (void)error;
+    leat_env *env = base->context->env;
+    ((sim_process *)env)->world->counts.news++;
+    leat_env_sleep_ms(env, (int64_t)(leat_env_random(env) % 20));
+    return LEAT_OK;
+}
+
 static leat_code enumerator_snapshot(leat_enumerator *base, int64_t checkpoint_id, leat_bytes *state, leat_error *error)
 {
     (void)checkpoint_id;
@@ -86,6 +96,7 @@ static void enumerator_close(leat_enumerator *base)
 
 static const leat_enumerator_vtable enumerator_vtable = {.start = enumerator_start,
                                                          .on_request = enumerator_request,
+                                                         .poll = enumerator_poll,
                                                          .snapshot = enumerator_snapshot,
                                                          .close = enumerator_close};
 
@@ -96,6 +107,7 @@ static leat_code enumerator_create(leat_enumerator_context *context, const uint8
     enumerator *self = leat_calloc(1, sizeof *self);
     if (!self) return leat_fail_no_memory(error);
     self->enumerator.vtable = &enumerator_vtable;
+    self->enumerator.topic = SIM_COUNTING_TOPIC;
     leat_code code = read_config(config, config_size, &self->config, error);
     if (code != LEAT_OK) {
         leat_free(self);

@@ -17,8 +17,13 @@
 #include "tests/sim/rows_format.h"
 
 enum { ARENA_BYTES_MAX = 256 << 20, NUMBERS_MAX = 1 << 20, ROWS_PER_BATCH = 8192 };
+enum { PATH_BYTES = 64 };
 static const char warehouse[] = "mem:/house";
-static const char table_path[] = "mem:/house/default.db/t";
+
+static void path_of(const sim_table *table, char out[PATH_BYTES])
+{
+    snprintf(out, PATH_BYTES, "%s/default.db/%s", warehouse, table->name);
+}
 
 void sim_tables_register(leat_registry *registry)
 {
@@ -52,7 +57,8 @@ static void fill_options(const sim_table *table, leat_config *options)
     set(options, "fields.one.aggregate-function", "sum");
     set(options, "num-sorted-run.compaction-trigger", "3");
     set(options, "num-levels", "2");
-    set(options, "sort-spill-threshold", "2"); /* large compactions go in rounds */
+    set(options, "sort-spill-threshold", "2"); /* large compactions go in rounds, reads in passes */
+    set(options, "sort-spill-buffer-size", "1 kb");
     set(options, "write-buffer-size", "64 kb");
     if (table->kind == SIM_TABLE_AGGREGATION_DYNAMIC) set(options, "dynamic-bucket.target-row-num", "7");
     if (!table->has_changelog) return;
@@ -70,25 +76,28 @@ static leat_code create_table(leat_env *env, const sim_table *table, leat_error 
                                          {.name = "one", .type = leat_type_make(LEAT_TYPE_BIGINT, true)}};
     const char *primary_keys[] = {"k"};
     leat_paimon_new_table made = {.database = "default",
-                                  .name = "t",
+                                  .name = table->name,
                                   .columns = columns,
                                   .columns_count = 3,
                                   .primary_keys = primary_keys,
                                   .primary_keys_count = has_key,
                                   .options = &options};
     leat_code code = leat_paimon_create_database(env, warehouse, "default", error);
+    if (code == LEAT_EXISTS) code = LEAT_OK; /* another table's */
     if (code == LEAT_OK) code = leat_paimon_create_table(env, warehouse, &made, error);
     leat_config_done(&options);
     return code;
 }
 
-/* --- the graph: a source, then a vertex a stage --- */
+/* --- the graph: a source, then for each table a vertex a stage --- */
+
+enum { VERTICES_MAX = 16, OPERATORS_MAX = 32 };
 
 typedef struct draft {
-    Leat__Pb__Operator operators[16], *chains[16][4];
-    Leat__Pb__Vertex vertices[8], *all_vertices[8];
-    Leat__Pb__Edge edges[8], *all_edges[8];
-    leat_bytes schemas[8];
+    Leat__Pb__Operator operators[OPERATORS_MAX], *chains[VERTICES_MAX][4];
+    Leat__Pb__Vertex vertices[VERTICES_MAX], *all_vertices[VERTICES_MAX];
+    Leat__Pb__Edge edges[VERTICES_MAX], *all_edges[VERTICES_MAX];
+    leat_bytes schemas[VERTICES_MAX];
     int operators_count, vertices_count;
 } draft;
 
@@ -120,16 +129,16 @@ static void add_vertex(draft *graph, leat_arena *arena, const leat_plan_operator
     graph->vertices_count++;
 }
 
-static void add_stage(draft *graph, leat_arena *arena, const leat_sink_stage *stage, int32_t parallelism)
+static void add_stage(draft *graph, leat_arena *arena, const leat_sink_stage *stage, int source, int32_t parallelism)
 {
     int at = graph->vertices_count;
-    int32_t before = (int32_t)graph->vertices[at - 1].parallelism;
+    int32_t before = (int32_t)graph->vertices[source].parallelism;
     add_vertex(graph, arena, stage->operators, stage->operators_count,
                stage->parallelism > 0 ? stage->parallelism : parallelism);
     Leat__Pb__Edge *edge = &graph->edges[at - 1];
     leat__pb__edge__init(edge);
     leat_schema_write(&stage->input, &graph->schemas[at]);
-    edge->source = (uint32_t)at - 1;
+    edge->source = (uint32_t)source;
     edge->target = (uint32_t)at;
     edge->exchange = stage->exchange;
     bool is_equal = before == (int32_t)graph->vertices[at].parallelism;
@@ -149,11 +158,14 @@ static leat_code plan_sink(leat_env *env, const sim_table *table, leat_arena *ar
                            leat_schema schema, leat_sink_plan *out, leat_error *error)
 {
     leat_config options = {0};
-    set(&options, "path", table_path);
+    char path[PATH_BYTES];
+    path_of(table, path);
+    set(&options, "path", path);
+    if (table->is_foreign) set(&options, "write-only", "true"); /* as with several writers only one may compact */
     static const int32_t key[] = {0};
     leat_table target = {.catalog = "house",
                          .database = "default",
-                         .name = "t",
+                         .name = table->name,
                          .schema = schema,
                          .primary_key = key,
                          .primary_key_count = table->kind != SIM_TABLE_APPEND,
@@ -177,6 +189,10 @@ static void write_source(const sim_table *table, const leat_schema *schema, leat
     generators[1].min = 0;
     generators[1].max = NUMBERS_MAX - 1;
     generators[2].min = generators[2].max = 1;
+    if (table->is_foreign) { /* changes no sum */
+        generators[1].kind = generators[2].kind;
+        generators[1].max = generators[2].min = generators[2].max = 0;
+    }
     leat_datagen_config config = {*schema, generators, table->rows_per_second, table->rows_count};
     leat_datagen_config_write(&config, out);
 }
@@ -195,38 +211,73 @@ static leat_code pack(draft *graph, leat_bytes *out, leat_error *error)
     return leat_bytes_check(out, error);
 }
 
-leat_code sim_table_graph(sim_world *world, const sim_table *table, leat_bytes *out, leat_error *error)
+static void free_plan(leat_sink_plan *sink)
+{
+    for (int32_t i = 0; i < sink->stages_count; i++) {
+        for (int32_t o = 0; o < sink->stages[i].operators_count; o++)
+            leat_bytes_done(&sink->stages[i].operators[o].config);
+        leat_bytes_done(&sink->stages[i].committer_config);
+    }
+    leat_free(sink);
+}
+
+/* Moves the bytes into the arena. */
+static void keep_bytes(leat_arena *arena, leat_bytes *bytes)
+{
+    uint8_t *copy = leat_arena_take(arena, bytes->size + 1);
+    LEAT_ASSERT(copy);
+    if (bytes->size) memcpy(copy, bytes->data, bytes->size);
+    size_t size = bytes->size;
+    leat_bytes_done(bytes);
+    *bytes = (leat_bytes){.data = copy, .size = size};
+}
+
+/* The table's stages behind the source. */
+static leat_code add_sink(draft *graph, leat_env *env, const sim_table *table, leat_arena *arena, leat_config *session,
+                          leat_schema schema, leat_error *error)
+{
+    leat_sink_plan *sink = leat_calloc(1, sizeof *sink);
+    LEAT_ASSERT(sink);
+    leat_code code = table->is_foreign ? LEAT_OK : create_table(env, table, error);
+    if (code == LEAT_OK) code = plan_sink(env, table, arena, session, schema, sink, error);
+    for (int32_t i = 0; code == LEAT_OK && i < sink->stages_count; i++) {
+        leat_sink_stage *stage = &sink->stages[i];
+        for (int32_t o = 0; o < stage->operators_count; o++) /* the plan goes before the graph is packed */
+            keep_bytes(arena, &stage->operators[o].config);
+        keep_bytes(arena, &stage->committer_config);
+        add_stage(graph, arena, stage, i == 0 ? 0 : graph->vertices_count - 1, table->sink_parallelism);
+    }
+    if (code == LEAT_OK)
+        leat_free(sink);
+    else
+        free_plan(sink);
+    return code;
+}
+
+leat_code sim_tables_graph(sim_world *world, const sim_table *tables, int count, leat_bytes *out, leat_error *error)
 {
     sim_process process = looker(world);
-    leat_field fields[3] = {{"k", leat_type_make(LEAT_TYPE_INT, table->kind == SIM_TABLE_APPEND)},
+    leat_field fields[3] = {{"k", leat_type_make(LEAT_TYPE_INT, tables[0].kind == SIM_TABLE_APPEND)},
                             {"n", leat_type_make(LEAT_TYPE_BIGINT, true)},
                             {"one", leat_type_make(LEAT_TYPE_BIGINT, true)}};
     leat_schema schema = {3, fields};
     leat_arena arena;
     leat_arena_init(&arena, ARENA_BYTES_MAX);
     draft *graph = leat_calloc(1, sizeof *graph);
-    leat_sink_plan *sink = leat_calloc(1, sizeof *sink);
-    LEAT_ASSERT(graph && sink);
+    LEAT_ASSERT(graph);
     leat_plan_operator source = {.type = "datagen", .name = "source"};
-    leat_code code = create_table(&process.env, table, error);
-    if (code == LEAT_OK) code = plan_sink(&process.env, table, &arena, &world->config, schema, sink, error);
-    if (code == LEAT_OK) {
-        write_source(table, &schema, &source.config);
-        add_vertex(graph, &arena, &source, 1, 1);
-        graph->vertices[0].is_source = true;
-        for (int32_t i = 0; i < sink->stages_count; i++)
-            add_stage(graph, &arena, &sink->stages[i], table->sink_parallelism);
-        code = pack(graph, out, error);
+    write_source(&tables[0], &schema, &source.config);
+    add_vertex(graph, &arena, &source, 1, 1);
+    graph->vertices[0].is_source = true;
+    leat_code code = LEAT_OK;
+    for (int i = 0; code == LEAT_OK && i < count; i++) {
+        fields[0].type.nullable = tables[i].kind == SIM_TABLE_APPEND;
+        code = add_sink(graph, &process.env, &tables[i], &arena, &world->config, schema, error);
     }
+    if (code == LEAT_OK) code = pack(graph, out, error);
     leat_bytes_done(&source.config);
-    for (int32_t i = 0; i < sink->stages_count; i++) {
-        for (int32_t o = 0; o < sink->stages[i].operators_count; o++)
-            leat_bytes_done(&sink->stages[i].operators[o].config);
-        leat_bytes_done(&sink->stages[i].committer_config);
-    }
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < VERTICES_MAX; i++)
         leat_bytes_done(&graph->schemas[i]);
-    leat_free(sink);
     leat_free(graph);
     leat_arena_done(&arena);
     return code;
@@ -317,6 +368,8 @@ static void read_table(sim_world *world, const sim_table *table, leat_env *env, 
     leat_paimon_splits splits = {0};
     leat_error error = {0};
     bool has_snapshot = false;
+    char table_path[PATH_BYTES];
+    path_of(table, table_path);
     leat_code code = leat_paimon_open_table(env, table_path, NULL, arena, &opened, &error);
     int64_t latest = -1;
     if (code == LEAT_OK) code = leat_paimon_snapshot_latest_id(env, table_path, &latest, &error);

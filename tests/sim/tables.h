@@ -2,9 +2,9 @@
  * a deduplicating or an aggregating primary-key table, written by the production operators and committer over simulated
  * storage, with a small row format in the place of Parquet.
  *
- * What a reader may see after any commit: the numbers 0 … m − 1 of the one source subtask, each once:
- *   append       every row is there
- *   aggregation  the sum of `one` is m, the sum of n is m (m − 1) / 2, one row a key */
+ * What a reader may see after any commit, also when another job adds rows of n = one = 0: the numbers 0 … m − 1 of the
+ * one source subtask, each once: append       every row is there aggregation  the sum of `one` is m, the sum of n is m
+ * (m − 1) / 2, one row a key */
 #pragma once
 
 #include "common/bytes.h"
@@ -18,15 +18,18 @@ typedef enum sim_table_kind {
 } sim_table_kind;
 
 typedef struct sim_table {
+    const char *name;
     sim_table_kind kind;
     int32_t keys, sink_parallelism;
     int64_t rows_per_second, rows_count; /* -1: endless */
     bool has_changelog;                  /* changelog-producer = full-compaction, every second commit */
     int32_t buckets;                     /* of the fixed kind */
+    bool is_foreign; /* it is there already, and the job writes keys of its own choice with n = one = 0 into it */
 } sim_table;
 
 void sim_tables_register(leat_registry *registry);
-/* Creates the table and plans the job. */
-LEAT_CHECKED leat_code sim_table_graph(sim_world *world, const sim_table *table, leat_bytes *out, leat_error *error);
+/* Creates the tables and plans the job: one source, described by the first, writes them all. */
+LEAT_CHECKED leat_code sim_tables_graph(sim_world *world, const sim_table *tables, int count, leat_bytes *out,
+                                        leat_error *error);
 /* Reads the newest snapshot and checks it. *rows: m. */
 void sim_table_check(sim_world *world, const sim_table *table, int64_t *rows);

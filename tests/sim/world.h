@@ -55,6 +55,7 @@ struct sim_process {
 
 typedef struct sim_counts {
     int64_t kills, breaks, storage_failures, storage_losses, messages, events;
+    int64_t news; /* of a topic that arrived, where the scenario counts them */
 } sim_counts;
 
 struct sim_world {

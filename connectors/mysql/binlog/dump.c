@@ -99,6 +99,7 @@ void leat_binlog_dump_close(leat_binlog_dump *dump)
 {
     if (dump->mysql) mysql_close(dump->mysql);
     dump->mysql = NULL;
+    leat_binlog_payload_done(&dump->payload);
 }
 
 /* Bytes may lie in the library's own cache, where poll does not see them. */
@@ -120,11 +121,20 @@ static void advance(leat_binlog_dump *self, const leat_binlog_event *event)
     self->position.position = next;
 }
 
+static leat_code next_of_payload(leat_binlog_dump *self, leat_binlog_event *out, bool *has_event, leat_error *error)
+{
+    leat_code code = leat_binlog_payload_next(&self->payload, &self->format, out, has_event, error);
+    return code == LEAT_OK
+               ? code
+               : leat_fail_in(error, code, "binlog %s before %" PRIu64, self->position.file, self->position.position);
+}
+
 leat_code leat_binlog_dump_next(leat_binlog_dump *dump, int wait_ms, leat_binlog_event *out, bool *has_event,
                                 leat_error *error)
 {
     *has_event = false;
-    if (!has_input(dump->mysql, wait_ms)) return LEAT_OK;
+    if (dump->payload.is_open) LEAT_TRY(next_of_payload(dump, out, has_event, error));
+    if (*has_event || !has_input(dump->mysql, wait_ms)) return LEAT_OK;
     unsigned long size = mysql_net_read_packet(dump->mysql);
     if ((int)size == PACKET_ERROR) return dump_failed(dump, error); /* 32 bits of it, in a 64-bit long */
     const uint8_t *packet = dump->mysql->net.read_pos;
@@ -145,8 +155,12 @@ leat_code leat_binlog_dump_next(leat_binlog_dump *dump, int wait_ms, leat_binlog
         dump->position.file[rotate.file_size] = '\0';
         dump->position.position = rotate.position;
     }
-    *has_event = true;
-    return LEAT_OK;
+    if (out->type != LEAT_BINLOG_TRANSACTION_PAYLOAD) {
+        *has_event = true;
+        return LEAT_OK;
+    }
+    LEAT_TRY(leat_binlog_payload_open(&dump->payload, out, error));
+    return next_of_payload(dump, out, has_event, error);
 }
 
 /* --- positions and settings --- */

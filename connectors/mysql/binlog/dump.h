@@ -2,7 +2,7 @@
  * at a time. */
 #pragma once
 
-#include "connectors/mysql/binlog/event.h"
+#include "connectors/mysql/binlog/payload.h"
 #include "connectors/mysql/client.h"
 
 enum { LEAT_BINLOG_FILE_BYTES = 256 };
@@ -20,6 +20,7 @@ typedef struct leat_binlog_dump {
     leat_binlog_format format;
     leat_binlog_position position; /* behind the last event */
     int64_t heartbeat_ms, last_packet_us;
+    leat_binlog_payload payload; /* when open, events come out of it; they lie before `position` */
 } leat_binlog_dump;
 
 /* Starts at `from`. UNAVAILABLE and the like may be retried; a position that is gone is LEAT_NOT_FOUND. */

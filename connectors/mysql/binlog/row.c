@@ -4,6 +4,8 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "connectors/mysql/binlog/json.h"
+
 enum { MICROS = 1000000, DECIMAL_DIGITS_MAX = 82 };
 
 static leat_code broken(const char *what, leat_error *error)
@@ -201,6 +203,15 @@ static leat_code inflate_cell(leat_bytes *scratch, leat_mysql_cell *cell, leat_e
     return LEAT_OK;
 }
 
+static leat_code json_cell(leat_bytes *scratch, leat_mysql_cell *cell, leat_error *error)
+{
+    leat_bytes_reset(scratch);
+    LEAT_TRY(leat_binlog_json_text(cell->data, cell->size, scratch, error));
+    cell->data = scratch->data;
+    cell->size = scratch->size;
+    return LEAT_OK;
+}
+
 static leat_code real(leat_reader *reader, size_t size, leat_mysql_cell *out, leat_error *error)
 {
     const uint8_t *data = leat_reader_take(reader, size);
@@ -280,6 +291,7 @@ leat_code leat_binlog_value_read(leat_reader *reader, const leat_binlog_column *
     LEAT_TRY(read_value(reader, column, is_unsigned, scratch, to, error));
     if (reader->failed) return leat_fail(error, LEAT_CORRUPT, "a row ends inside a value of type %u", column->type);
     if (out && (column->type == 140 || column->type == 141)) return inflate_cell(scratch, out, error);
+    if (out && column->type == 245) return json_cell(scratch, out, error);
     return LEAT_OK;
 }
 

@@ -130,6 +130,38 @@ static void a_shared_batch_outlives_the_first(void **state)
     leat_batch_free(expected);
 }
 
+static void only_adding_rows_stay_selected(void **state)
+{
+    (void)state;
+    static const int8_t kinds[] = {LEAT_ROW_INSERT, LEAT_ROW_DELETE, LEAT_ROW_UPDATE_AFTER, LEAT_ROW_UPDATE_BEFORE,
+                                   LEAT_ROW_INSERT};
+    static const uint16_t some[] = {1, 2, 4};
+    leat_batch *batch = leat_batch_new(0);
+    batch->rows = batch->selected = 5;
+    assert_int_equal(leat_batch_keep_adds(batch, NULL), LEAT_OK);
+    assert_null(batch->selection); /* all are +I */
+    batch->kinds = kinds;
+    leat_memory_fail_nth(1);
+    assert_int_equal(leat_batch_keep_adds(batch, NULL), LEAT_NO_MEMORY);
+    leat_memory_fail_nth(0);
+    assert_int_equal(leat_batch_keep_adds(batch, NULL), LEAT_OK);
+    assert_int_equal(batch->selected, 3);
+    assert_int_equal(batch->selection[1], 2);
+    assert_int_equal(batch->selection[2], 4);
+    leat_batch *other = leat_batch_new(0);
+    leat_batch_share_rows(other, batch);
+    leat_batch_free(batch);
+    assert_int_equal(other->rows, 5);
+    assert_int_equal(other->selection[2], 4);
+    leat_buffer_unref(other->selection_buffer);
+    other->selection_buffer = NULL;
+    other->selection = some;
+    assert_int_equal(leat_batch_keep_adds(other, NULL), LEAT_OK);
+    assert_int_equal(other->selected, 2);
+    assert_int_equal(other->selection[0], 2);
+    leat_batch_free(other);
+}
+
 static void gathered_rows_come_in_the_order_asked_for(void **state)
 {
     (void)state;
@@ -150,6 +182,30 @@ static void gathered_rows_come_in_the_order_asked_for(void **state)
     leat_batch_builder_done(&builder);
     leat_batch_free(gathered);
     leat_batch_free(batch);
+}
+
+static void rows_are_gathered_from_several_batches(void **state)
+{
+    (void)state;
+    uint64_t seed = 8;
+    static const batches_options with_nulls = {.rows = 100, .has_nulls = true, .text_length_max = 40};
+    leat_batch *a = batches_make(&plain, &seed), *b = batches_make(&with_nulls, &seed), *gathered;
+    const leat_batch *const from[] = {a, b, a, b, b};
+    static const int32_t rows[] = {99, 0, 50, 50, 1};
+    leat_batch_builder builder = {0};
+    assert_int_equal(leat_batch_builder_init(&builder, batches_layouts, BATCHES_COLUMNS, 10, NULL), LEAT_OK);
+    assert_int_equal(leat_batch_builder_append_far(&builder, from, rows, 5, NULL), LEAT_OK);
+    assert_int_equal(leat_batch_builder_append_far(&builder, from, rows, 5, NULL), LEAT_OK);
+    assert_int_equal(leat_batch_builder_finish(&builder, &gathered, NULL), LEAT_OK);
+    assert_int_equal(gathered->rows, 10);
+    for (int32_t i = 0; i < 10; i++) {
+        for (int32_t c = 0; c < BATCHES_COLUMNS; c++)
+            assert_true(batches_same_value(&gathered->columns[c], i, &from[i % 5]->columns[c], rows[i % 5]));
+    }
+    leat_batch_builder_done(&builder);
+    leat_batch_free(gathered);
+    leat_batch_free(a);
+    leat_batch_free(b);
 }
 
 static void values_are_copied_with_their_nulls(void **state)
@@ -306,7 +362,9 @@ int main(void)
         cmocka_unit_test(compacting_keeps_the_selected_rows),
         cmocka_unit_test(compacting_without_a_selection_moves_the_batch),
         cmocka_unit_test(a_shared_batch_outlives_the_first),
+        cmocka_unit_test(only_adding_rows_stay_selected),
         cmocka_unit_test(gathered_rows_come_in_the_order_asked_for),
+        cmocka_unit_test(rows_are_gathered_from_several_batches),
         cmocka_unit_test(values_are_copied_with_their_nulls),
         cmocka_unit_test(building_survives_every_allocation_failure),
         cmocka_unit_test(equal_values_hash_equally),

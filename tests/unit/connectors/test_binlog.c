@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "common/memory.h"
+#include "connectors/mysql/binlog/json.h"
+#include "connectors/mysql/binlog/payload.h"
 #include "connectors/mysql/binlog/row.h"
 
 /* Recorded streams of real servers (tests/data/cdc/README.md): each line of the .hex file is an event; the .txt file
@@ -19,7 +21,8 @@ typedef struct stream {
     leat_binlog_format format;
     leat_binlog_table tables[TABLES_MAX];
     int tables_count;
-    leat_bytes event, inflated, scratch, printed;
+    leat_bytes event, inflated, scratch, printed, json;
+    leat_binlog_payload payload;
     int rows, queries;
 } stream;
 
@@ -47,6 +50,8 @@ static void stream_done(stream *self)
     leat_bytes_done(&self->inflated);
     leat_bytes_done(&self->scratch);
     leat_bytes_done(&self->printed);
+    leat_bytes_done(&self->json);
+    leat_binlog_payload_done(&self->payload);
     leat_free(self->line);
 }
 
@@ -62,7 +67,7 @@ static bool next_event(stream *self)
     return true;
 }
 
-/* The next line of rows of an event at the top level that is not a partial update. */
+/* The next line of rows of an event that is not a partial update. */
 static bool next_expected(stream *self)
 {
     static const char *const kinds[] = {"WRITE", "UPDATE", "DELETE"};
@@ -75,7 +80,7 @@ static bool next_expected(stream *self)
         if (strncmp(self->line, "      ", 6) == 0) continue;
         is_rows = false;
         for (int i = 0; i < 3; i++)
-            is_rows = is_rows || strncmp(self->line, kinds[i], strlen(kinds[i])) == 0;
+            is_rows = is_rows || strncmp(self->line + strspn(self->line, " "), kinds[i], strlen(kinds[i])) == 0;
     }
     return false;
 }
@@ -177,6 +182,12 @@ static void print_image(stream *self, const leat_binlog_table *table, leat_binlo
         if (column.type == 140 || column.type == 141) check_inflated(self, rows->rows, column);
         if (column.type == 140) column.type = 252;
         if (column.type == 141) column.type = 15;
+        if (column.type == 245) { /* and JSON in its binary form; its text is another line of ours */
+            leat_reader copy = rows->rows;
+            assert_int_equal(leat_binlog_value_read(&copy, &column, false, &self->scratch, &cell, &error), LEAT_OK);
+            leat_bytes_format(&self->json, "%.*s\n", (int)cell.size, (const char *)cell.data);
+            column.type = 252;
+        }
         if (leat_binlog_value_read(&rows->rows, &column, column.is_unsigned, &self->scratch, &cell, &error) !=
             LEAT_OK) {
             fail_msg("%s", error.text);
@@ -231,7 +242,34 @@ static void keep_table(stream *self, const leat_binlog_event *event)
     self->tables[self->tables_count++] = table;
 }
 
-static void decode_stream(const char *name, int rows, int queries)
+static void decode_event(stream *self, const leat_binlog_event *event)
+{
+    leat_error error = {0};
+    if (event->type == LEAT_BINLOG_TABLE_MAP) keep_table(self, event);
+    if (leat_binlog_is_rows(event->type)) check_rows(self, event);
+    if (event->type == LEAT_BINLOG_QUERY || event->type == LEAT_BINLOG_QUERY_COMPRESSED) {
+        leat_binlog_query query;
+        if (leat_binlog_query_read(event, &self->inflated, &query, &error) != LEAT_OK) fail_msg("%s", error.text);
+        assert_true(query.sql_size > 0);
+        self->queries++;
+    }
+}
+
+static void decode_payload(stream *self, const leat_binlog_event *payload)
+{
+    leat_error error = {0};
+    leat_binlog_event event;
+    bool has_event = true;
+    if (leat_binlog_payload_open(&self->payload, payload, &error) != LEAT_OK) fail_msg("%s", error.text);
+    while (has_event) {
+        if (leat_binlog_payload_next(&self->payload, &self->format, &event, &has_event, &error) != LEAT_OK)
+            fail_msg("%s", error.text);
+        if (has_event) decode_event(self, &event);
+    }
+    assert_false(self->payload.is_open);
+}
+
+static void decode_stream(const char *name, int rows, int queries, const char *json)
 {
     stream self;
     stream_init(&self, name);
@@ -241,16 +279,14 @@ static void decode_stream(const char *name, int rows, int queries)
         if (leat_binlog_event_read(&self.format, self.event.data, self.event.size, &event, &error) != LEAT_OK) {
             fail_msg("%s", error.text);
         }
-        if (event.type == LEAT_BINLOG_TABLE_MAP) keep_table(&self, &event);
-        if (leat_binlog_is_rows(event.type)) check_rows(&self, &event);
-        if (event.type == LEAT_BINLOG_QUERY || event.type == LEAT_BINLOG_QUERY_COMPRESSED) {
-            leat_binlog_query query;
-            if (leat_binlog_query_read(&event, &self.inflated, &query, &error) != LEAT_OK) fail_msg("%s", error.text);
-            assert_true(query.sql_size > 0);
-            self.queries++;
-        }
+        if (event.type == LEAT_BINLOG_TRANSACTION_PAYLOAD)
+            decode_payload(&self, &event);
+        else
+            decode_event(&self, &event);
     }
     assert_false(next_expected(&self));
+    leat_bytes_text(&self.json, "");
+    assert_string_equal((const char *)self.json.data, json);
     assert_int_equal(self.rows, rows);
     assert_int_equal(self.queries, queries);
     stream_done(&self);
@@ -259,19 +295,27 @@ static void decode_stream(const char *name, int rows, int queries)
 static void mariadb_types_decode(void **state)
 {
     (void)state;
-    decode_stream("mariadb-10.11-types", 76, 40);
+    decode_stream("mariadb-10.11-types", 76, 40, "");
 }
 
 static void mariadb_compressed_events_decode(void **state)
 {
     (void)state;
-    decode_stream("mariadb-10.11-compressed-full", 7, 10);
+    decode_stream("mariadb-10.11-compressed-full", 7, 10, "");
 }
 
 static void mysql_types_decode(void **state)
 {
     (void)state;
-    decode_stream("mysql-9.7-types", 83, 135);
+    decode_stream(
+        "mysql-9.7-types", 85, 136,
+        "{}\n"
+        "{\"a\": 1, \"b\": [1, 2.5, \"x\", null, true, false], \"d\": 1e300, \"o\": {\"k\": []}, \"s\": \"\xc3\xbc\", "
+        "\"big\": 70000, \"neg\": -5000000000}\n"
+        "[]\n\"str\"\n18446744073709551615\n\"2024-02-29 10:20:30.123456\"\n"
+        "{\"d\": \"2024-02-29\", \"t\": \"-11:22:33.500000\", \"dt\": \"2024-02-29 10:20:30.123456\", "
+        "\"bin\": \"base64:type15:AP8=\", \"bit\": \"base64:type15:BQ==\", \"dec\": 123.450}\n"
+        "{}\n{}\n{}\n{}\n[]\n\"str\"\n1\n2\n");
 }
 
 /* Nothing that a broken stream holds may crash, hang or read past the end. */
@@ -332,6 +376,94 @@ static void broken_rows_without_checksums_are_errors_at_worst(void **state)
     stream_done(&self);
 }
 
+static void numbers_of_json_are_printed_as_mysql_does(void **state)
+{
+    (void)state;
+    static const struct {
+        double value;
+        const char *text; /* of SELECT CAST('…' AS JSON), MySQL 9.7 */
+    } cases[] = {
+        {1, "1.0"},
+        {1e20, "1e20"},
+        {1e-20, "1e-20"},
+        {0.1, "0.1"},
+        {1e15, "1e15"},
+        {1e14, "100000000000000.0"},
+        {123456789012345.6, "123456789012345.6"},
+        {0.00000000000001234, "0.00000000000001234"},
+        {0.000000000000001234, "0.000000000000001234"},
+        {1.234e-16, "1.234e-16"},
+        {-0.0, "-0.0"},
+        {1.7976931348623157e308, "1.7976931348623157e308"},
+        {5e-324, "5e-324"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint8_t bytes[9] = {11};
+        memcpy(bytes + 1, &cases[i].value, 8);
+        leat_bytes text = {0};
+        assert_int_equal(leat_binlog_json_text(bytes, 9, &text, NULL), LEAT_OK);
+        leat_bytes_put_u8(&text, 0);
+        assert_string_equal((const char *)text.data, cases[i].text);
+        leat_bytes_done(&text);
+    }
+    char given[] = "{\"a b\": [1, \" \\\" , \", null]}";
+    given[leat_mysql_json_compact(given, strlen(given))] = '\0';
+    assert_string_equal(given, "{\"a b\":[1,\" \\\" , \",null]}");
+}
+
+static void json_that_points_at_itself_is_refused(void **state)
+{
+    (void)state;
+    /* Sixteen arrays, each of which names the next one twice: 2^16 values in 200 bytes. */
+    enum { LEVELS = 16, BYTES = 10 };
+    leat_bytes value = {0}, text = {0};
+    leat_bytes_put_u8(&value, 2);
+    for (int i = 0; i < LEVELS; i++) {
+        uint8_t next = i + 1 < LEVELS ? 2 : 4; /* a small array behind this one, or null */
+        uint8_t to = i + 1 < LEVELS ? BYTES : 0;
+        uint8_t size = (uint8_t)((LEVELS - i) * BYTES);
+        const uint8_t body[BYTES] = {2, 0, size, 0, next, to, 0, next, to, 0};
+        leat_bytes_put(&value, body, sizeof body);
+    }
+    assert_int_equal(leat_binlog_json_text(value.data, value.size, &text, NULL), LEAT_CORRUPT);
+    assert_true(text.size < 8192);
+    leat_bytes_done(&value);
+    leat_bytes_done(&text);
+}
+
+/* As a flipped byte behind a checksum that fits: errors at worst, and never without end. */
+static void broken_payloads_are_errors_at_worst(void **state)
+{
+    (void)state;
+    stream self;
+    int payloads = 0;
+    stream_init(&self, "mysql-9.7-types");
+    while (next_event(&self)) {
+        leat_binlog_event event, inner;
+        assert_int_equal(leat_binlog_event_read(&self.format, self.event.data, self.event.size, &event, NULL), LEAT_OK);
+        if (event.type != LEAT_BINLOG_TRANSACTION_PAYLOAD) continue;
+        payloads++;
+        for (size_t bit = 0; bit < event.body_size * 8; bit++) {
+            uint8_t *byte = self.event.data + LEAT_BINLOG_HEADER_BYTES + bit / 8;
+            *byte ^= (uint8_t)(1u << (bit % 8));
+            leat_code code = leat_binlog_payload_open(&self.payload, &event, NULL);
+            bool has_event = true;
+            for (int i = 0; code == LEAT_OK && has_event; i++) {
+                code = leat_binlog_payload_next(&self.payload, &self.format, &inner, &has_event, NULL);
+                assert_true(i < 100);
+            }
+            *byte ^= (uint8_t)(1u << (bit % 8));
+        }
+        for (size_t size = 0; size < event.body_size; size++) { /* torn */
+            leat_binlog_event torn = event;
+            torn.body_size = size;
+            assert_int_not_equal(leat_binlog_payload_open(&self.payload, &torn, NULL), LEAT_OK);
+        }
+    }
+    assert_true(payloads > 0);
+    stream_done(&self);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -340,6 +472,9 @@ int main(void)
         cmocka_unit_test(mysql_types_decode),
         cmocka_unit_test(every_flipped_byte_is_noticed_by_the_checksum),
         cmocka_unit_test(broken_rows_without_checksums_are_errors_at_worst),
+        cmocka_unit_test(broken_payloads_are_errors_at_worst),
+        cmocka_unit_test(numbers_of_json_are_printed_as_mysql_does),
+        cmocka_unit_test(json_that_points_at_itself_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include "connectors/jdbc/jdbc.h"
 #include "connectors/mysql/binlog/ddl.h"
 #include "connectors/mysql/binlog/dump.h"
+#include "connectors/mysql/cdc.h"
 #include "connectors/mysql/sync_schema.h"
 
 /* --- URLs --- */
@@ -294,6 +295,57 @@ static void rows_of_one_kind_share_a_statement(void **state)
     leat_batch_builder_done(&builder);
 }
 
+/* Of plans: a job graph may be printed, kept, looked at. */
+static void a_plan_does_not_hold_the_password(void **state)
+{
+    (void)state;
+    static const char *const options[][7][2] = {
+        {{"connector", "jdbc"},
+         {"url", "jdbc:mysql://db/shop"},
+         {"table-name", "t"},
+         {"username", "u"},
+         {"password", "hunter2"}},
+        {{"connector", "jdbc"}, {"url", "jdbc:mysql://db/shop?user=u&password=hunter2"}, {"table-name", "t"}},
+        {{"connector", "mysql-cdc"},
+         {"hostname", "db"},
+         {"database-name", "shop"},
+         {"table-name", "t"},
+         {"username", "u"},
+         {"password", "hunter2"}},
+    };
+    for (size_t i = 0; i < 3; i++) {
+        leat_arena arena;
+        leat_arena_init(&arena, 1 << 20);
+        leat_secrets secrets = {0};
+        leat_config none = {0}, given = {0};
+        for (size_t o = 0; o < 7 && options[i][o][0]; o++)
+            assert_int_equal(leat_config_set(&given, options[i][o][0], options[i][o][1], NULL), LEAT_OK);
+        leat_plan_context context = {.arena = &arena, .session = &none, .parallelism = 1, .secrets = &secrets};
+        leat_field field = {"a", {.kind = LEAT_TYPE_INT}};
+        int32_t key = 0;
+        leat_table table = {.catalog = "c",
+                            .database = "d",
+                            .name = "t",
+                            .schema = {1, &field},
+                            .primary_key = &key,
+                            .primary_key_count = 1,
+                            .options = &given,
+                            .comment = ""};
+        leat_source_request request = {.limit = -1};
+        leat_source_plan plan = {0};
+        leat_error error = {0};
+        const leat_connector *connector = i < 2 ? &leat_jdbc_connector : &leat_mysql_cdc_connector;
+        if (connector->plan_source(&context, &table, &request, &plan, &error) != LEAT_OK) fail_msg("%s", error.text);
+        assert_int_equal(secrets.count, 1);
+        assert_string_equal(secrets.values[0], "hunter2");
+        assert_null(memmem(plan.source.config.data, plan.source.config.size, "hunter2", 7));
+        assert_non_null(memmem(plan.source.config.data, plan.source.config.size, "${secret:0}", 11));
+        leat_bytes_done(&plan.source.config);
+        leat_config_done(&given);
+        leat_arena_done(&arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -306,6 +358,7 @@ int main(void)
         cmocka_unit_test(mysql_types_map_as_paimons_action_maps_them),
         cmocka_unit_test(shards_merge_into_the_wider_columns),
         cmocka_unit_test(rows_of_one_kind_share_a_statement),
+        cmocka_unit_test(a_plan_does_not_hold_the_password),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -253,6 +253,46 @@ static void all_types_come_back_as_they_were_written(void **state)
     }
 }
 
+/* Whatever row is asked for, reading begins at or before it, and goes on to the end. */
+static void reading_begins_with_the_row_group_of_a_row(void **state)
+{
+    (void)state;
+    enum { ROWS = 12000 };
+    leat_error error = {0};
+    leat_bytes file = {0};
+    leat_column_stats stats[FIELDS];
+    leat_batch *batches[4];
+    for (int b = 0; b < 4; b++)
+        batches[b] = random_batch(ROWS / 4, 0, false);
+    write_file(batches, 4, &file, stats, "zstd");
+    leat_schema wanted = {4, all_fields};
+    int64_t last_first = 0;
+    for (int64_t row = 0; row < ROWS; row += 997) {
+        leat_datafile_reader *reader = NULL;
+        assert_ok(leat_datafile_reader_new("parquet", file.size, &wanted, &reader, &error), &error);
+        leat_datafile_reader_start_at(reader, row);
+        leat_batch *got = next_batch(reader, &file, 1000);
+        int64_t at = leat_datafile_reader_first_row(reader);
+        assert_in_range(at, last_first, row);
+        last_first = at;
+        for (; got; got = next_batch(reader, &file, 1000)) {
+            for (int32_t i = 0; i < got->rows; i++, at++) {
+                const leat_batch *from = batches[at / (ROWS / 4)];
+                for (int32_t c = 0; c < 4; c++)
+                    assert_value_equal(&from->columns[c], (int32_t)(at % (ROWS / 4)), &got->columns[c], i, "column");
+            }
+            leat_batch_free(got);
+        }
+        assert_int_equal(at, ROWS);
+        leat_datafile_reader_free(reader);
+    }
+    assert_true(last_first > 0); /* there are several row groups */
+    stats_done(stats);
+    leat_bytes_done(&file);
+    for (int b = 0; b < 4; b++)
+        leat_batch_free(batches[b]);
+}
+
 static void every_small_length_comes_back(void **state)
 {
     (void)state;
@@ -424,6 +464,7 @@ int main(void)
         cmocka_unit_test(a_column_that_is_not_there_is_named),
         cmocka_unit_test(damaged_files_are_errors),
         cmocka_unit_test(every_allocation_of_a_conversion_may_fail),
+        cmocka_unit_test(reading_begins_with_the_row_group_of_a_row),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,6 +20,7 @@ typedef struct harness {
     int64_t now_us, timer_us;
     int64_t rows;
     bool is_window_full, has_ended;
+    const char *topic; /* that the operator follows */
 } harness;
 
 static inline int64_t harness_now_ms(leat_env *env)
@@ -85,12 +86,18 @@ static inline void harness_set_gauge(leat_operator_context *context, const char 
     (void)value;
 }
 
+static inline void harness_follow(leat_operator_context *context, const char *topic)
+{
+    ((harness *)context)->topic = topic;
+}
+
 static const leat_env_vtable harness_env = {.now_ms = harness_now_ms, .mono_us = harness_mono_us};
 static const leat_operator_host harness_host = {.emit = harness_emit,
                                                 .wake = harness_wake,
                                                 .set_timer = harness_set_timer,
                                                 .collect = harness_collect,
-                                                .set_gauge = harness_set_gauge};
+                                                .set_gauge = harness_set_gauge,
+                                                .follow = harness_follow};
 
 static inline void harness_start(harness *self, const leat_operator_factory *factory, leat_bytes *config,
                                  const leat_schema *output, const leat_restored *restored)
@@ -101,6 +108,7 @@ static inline void harness_start(harness *self, const leat_operator_factory *fac
     self->context.registry = &self->registry;
     if (!self->context.parallelism) self->context.parallelism = 1;
     if (!self->context.max_parallelism) self->context.max_parallelism = 128;
+    self->context.has_checkpoints = !self->context.is_batch;
     if (!self->context.operator_name) self->context.operator_name = "test";
     self->output = output;
     self->timer_us = INT64_MAX;
@@ -172,6 +180,9 @@ static inline leat_bytes harness_snapshot(harness *self)
     leat_progress progress = LEAT_DONE;
     leat_error error = {0};
     assert_int_equal(self->operator->vtable->snapshot(self->operator, & snapshot, &progress, &error), LEAT_OK);
+    while (progress == LEAT_AGAIN)
+        assert_int_equal(self->operator->vtable->snapshot_resume(self->operator, & snapshot, &progress, &error),
+                         LEAT_OK);
     return snapshot.state;
 }
 
@@ -237,6 +248,7 @@ static inline void harness_fail_allocations(const leat_operator_factory *factory
         test.context.registry = &test.registry;
         test.context.parallelism = 1;
         test.context.max_parallelism = 128;
+        test.context.has_checkpoints = !test.context.is_batch;
         leat_batch *given[8];
         for (int i = 0; i < count; i++)
             given[i] = leat_batch_share(batches[i]);
@@ -258,6 +270,8 @@ static inline void harness_fail_allocations(const leat_operator_factory *factory
             leat_operator_snapshot snapshot = {0};
             leat_progress progress = LEAT_DONE;
             code = test.operator->vtable->snapshot(test.operator, & snapshot, &progress, &error);
+            while (code == LEAT_OK && progress == LEAT_AGAIN)
+                code = test.operator->vtable->snapshot_resume(test.operator, & snapshot, &progress, &error);
             leat_bytes_done(&snapshot.state);
         }
         if (code == LEAT_OK && test.operator->vtable->end_input) {

@@ -54,7 +54,19 @@ static void table_close(leat_lookup *self)
     leat_free(self);
 }
 
-static const leat_lookup_vtable table_vtable = {table_open, table_get_many, table_refresh, table_close};
+static int table_news;
+static void table_on_news(leat_lookup *self)
+{
+    (void)self;
+    table_news++;
+    table_changed = true; /* as the next refresh finds it */
+}
+
+static const leat_lookup_vtable table_vtable = {.open = table_open,
+                                                .get_many = table_get_many,
+                                                .refresh = table_refresh,
+                                                .close = table_close,
+                                                .on_news = table_on_news};
 
 static leat_code table_create(leat_operator_context *context, const uint8_t *config, size_t size, leat_lookup **out,
                               leat_error *error)
@@ -65,6 +77,7 @@ static leat_code table_create(leat_operator_context *context, const uint8_t *con
     *out = leat_calloc(1, sizeof **out);
     if (!*out) return leat_fail_no_memory(error);
     (*out)->vtable = &table_vtable;
+    (*out)->topic = "the table";
     return LEAT_OK;
 }
 
@@ -120,6 +133,24 @@ static void an_inner_join_drops_rows_without_a_match(void **state)
     table[3] = 2;
     harness_process(&test, harness_batch(&stream, "+I a 1;+U b 2;-U c 3;+I d NULL"));
     harness_expect(&test, "+I[r1.0, a]\n-U[r3.0, c]\n-U[r3.1, c]\n");
+    harness_stop(&test);
+}
+
+static void a_steady_stream_does_not_put_off_the_refresh(void **state)
+{
+    (void)state;
+    leat_lookup_join_config config = base_config();
+    harness test = {0};
+    start(&test, &config, NULL);
+    int64_t first = test.timer_us;
+    for (int i = 0; i < 3; i++) {
+        test.now_us += 400000;
+        harness_process(&test, harness_batch(&stream, "+I a 1"));
+        assert_int_equal(test.timer_us, first);
+    }
+    test.now_us = first;
+    harness_fire(&test);
+    assert_int_equal(test.timer_us, first + 1000000);
     harness_stop(&test);
 }
 
@@ -188,6 +219,26 @@ static void a_miss_is_asked_again_until_it_is_there(void **state)
         assert_false(test.operator->vtable->is_waiting(test.operator));
         harness_stop(&test);
     }
+}
+
+static void news_of_the_table_answers_what_was_missed(void **state)
+{
+    (void)state;
+    leat_lookup_join_config config = base_config();
+    config.retry_delay_ms = 60000;
+    config.retry_attempts = 600;
+    harness test = {0};
+    start(&test, &config, NULL);
+    assert_string_equal(test.topic, "the table");
+    harness_process(&test, harness_batch(&stream, "+I a 2"));
+    table[2] = 1;
+    leat_progress progress = LEAT_DONE;
+    table_news = 0;
+    assert_int_equal(test.operator->vtable->on_news(test.operator, & progress, NULL), LEAT_OK);
+    assert_int_equal(table_news, 1);
+    assert_int_equal(progress, LEAT_DONE);
+    harness_expect(&test, "+I[r2.0, a]\n");
+    harness_stop(&test);
 }
 
 static void attempts_end_and_count_over_a_restore(void **state)
@@ -338,9 +389,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_inner_join_drops_rows_without_a_match),
+        cmocka_unit_test(a_steady_stream_does_not_put_off_the_refresh),
         cmocka_unit_test(a_left_join_fills_with_nulls),
         cmocka_unit_test(a_condition_of_a_left_join_makes_rows_without_match),
         cmocka_unit_test(a_miss_is_asked_again_until_it_is_there),
+        cmocka_unit_test(news_of_the_table_answers_what_was_missed),
         cmocka_unit_test(attempts_end_and_count_over_a_restore),
         cmocka_unit_test(a_full_set_takes_no_batch_but_its_rows_are_in_the_checkpoint),
         cmocka_unit_test(held_rows_are_shared_out_after_a_rescale),

@@ -47,5 +47,5 @@ static const leat_env_vtable test_env_vtable = {test_now_ms, test_mono_us, test_
 
 static inline void test_env_init(test_env *self, leat_storage *storage)
 {
-    *self = (test_env){.env = {&test_env_vtable, storage}, .now_ms = 1795535719000, .seed = 42};
+    *self = (test_env){.env = {&test_env_vtable, storage, "/tmp"}, .now_ms = 1795535719000, .seed = 42};
 }

@@ -3,6 +3,7 @@
 #include "common/memory.h"
 #include "paimon/binary_row.h"
 #include "paimon/catalog.h"
+#include "paimon/option_names.h"
 #include "paimon/path.h"
 #include "paimon/snapshot.h"
 #include "tests/unit/paimon/env.h"
@@ -248,10 +249,45 @@ static void hints_may_be_stale_absent_or_nonsense(void **state)
     }
 }
 
+static void an_option_that_paimon_lacks_is_named_with_its_neighbour(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *key, *warning;
+    } cases[] = {
+        {"bucket", NULL},
+        {"fields.a.b.aggregate-function", NULL},
+        {"fields.a,b.sequence-group", NULL},
+        {"file-index.bloom-filter.c.fpp", NULL},
+        {"s3.anything", NULL},
+        {"buckett", "The option 'buckett' is not one of Paimon's and has no effect; did you mean 'bucket'?\n"},
+        {"changelog_producer", "The option 'changelog_producer' is not one of Paimon's and has no effect; did you mean "
+                               "'changelog-producer'?\n"},
+        {"fields..aggregate-function",
+         "The option 'fields..aggregate-function' is not one of Paimon's and has no effect"
+         "; did you mean 'fields.#.aggregate-function'?\n"},
+        {"zzzzzz", "The option 'zzzzzz' is not one of Paimon's and has no effect\n"},
+        {"", "The option '' is not one of Paimon's and has no effect\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        leat_config options = {0};
+        leat_bytes warnings = {0};
+        assert_int_equal(leat_config_set(&options, cases[i].key, "1", NULL), LEAT_OK);
+        leat_paimon_warn_of_options(&options, &warnings);
+        if (cases[i].warning)
+            assert_string_equal((const char *)warnings.data, cases[i].warning);
+        else
+            assert_int_equal(warnings.size, 0);
+        leat_bytes_done(&warnings);
+        leat_config_done(&options);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_option_that_paimon_lacks_is_named_with_its_neighbour),
         TEST(old_versions_get_their_defaults),
         TEST(unknown_types_are_kept_and_refused_by_name),
         TEST(broken_files_are_refused),

@@ -208,6 +208,69 @@ static void an_aborted_writer_leaves_nothing(void **state)
     if (here.is_file) assert_int_equal(rmdir(path("w")), 0); /* no hidden file either */
 }
 
+static void a_copy_holds_the_same_and_outlives_its_original(void **state)
+{
+    (void)state;
+    assert_int_equal(put("c/from", "hello", LEAT_PUT_REPLACE), LEAT_OK);
+    assert_int_equal(leat_storage_copy(here.storage, path("c/from"), path("c/d/to"), NULL), LEAT_OK);
+    assert_int_equal(put("c/old", "before", LEAT_PUT_REPLACE), LEAT_OK);
+    for (int i = 0; i < 2; i++) /* again, too */
+        assert_int_equal(leat_storage_copy(here.storage, path("c/from"), path("c/old"), NULL), LEAT_OK);
+    assert_int_equal(leat_storage_remove(here.storage, path("c/from"), NULL), LEAT_OK);
+    assert_holds("c/d/to", "hello");
+    assert_holds("c/old", "hello");
+    assert_lists("c", "d/ old");
+    leat_error error = {0};
+    assert_int_equal(leat_storage_copy(here.storage, path("c/from"), path("c/d/more"), &error), LEAT_NOT_FOUND);
+    assert_non_null(strstr(error.text, "c/from"));
+    assert_lists("c/d", "to");
+    if (!here.is_file) return;
+    assert_int_equal(leat_storage_remove(here.storage, path("c/d/to"), NULL), LEAT_OK);
+    assert_int_equal(rmdir(path("c/d")), 0); /* no hidden file either */
+}
+
+/* Where there can be no link: from another file system, when the machine has one at /dev/shm. */
+static void a_long_object_is_copied_from_elsewhere(void **state)
+{
+    (void)state;
+    enum { SIZE = (5 << 19) + 7 };
+    char from[80];
+    (void)snprintf(from, sizeof from, "%s/leat-test-storage-%d", here.is_file ? "/dev/shm" : "mem:", (int)getpid());
+    uint8_t *data = leat_alloc(SIZE);
+    leat_bytes bytes = {0};
+    assert_non_null(data);
+    for (size_t i = 0; i < SIZE; i++)
+        data[i] = (uint8_t)(i * 31 + (i >> 8));
+    assert_int_equal(leat_storage_put(here.storage, from, data, SIZE, LEAT_PUT_REPLACE, NULL), LEAT_OK);
+    assert_int_equal(leat_storage_copy(here.storage, from, path("long"), NULL), LEAT_OK);
+    assert_int_equal(leat_storage_remove(here.storage, from, NULL), LEAT_OK);
+    assert_int_equal(leat_storage_get_all(here.storage, path("long"), SIZE, &bytes, NULL), LEAT_OK);
+    assert_int_equal(bytes.size, SIZE);
+    assert_memory_equal(bytes.data, data, SIZE);
+    leat_bytes_done(&bytes);
+    leat_free(data);
+}
+
+static void scratch_bytes_are_read_back_and_have_no_name(void **state)
+{
+    (void)state;
+    leat_scratch *scratch;
+    leat_error error = {0};
+    char got[8];
+    leat_scratch_free(NULL);
+    assert_int_equal(leat_storage_scratch(here.storage, path("s/t"), &scratch, &error), LEAT_OK);
+    assert_int_equal(leat_scratch_append(scratch, "hello", 5, &error), LEAT_OK);
+    assert_int_equal(leat_scratch_append(scratch, " world", 6, &error), LEAT_OK);
+    assert_lists("s/t", "");
+    assert_int_equal(leat_scratch_read(scratch, 3, 5, got, &error), LEAT_OK);
+    assert_memory_equal(got, "lo wo", 5);
+    assert_int_equal(leat_scratch_read(scratch, 11, 0, got, &error), LEAT_OK);
+    assert_int_equal(leat_scratch_read(scratch, 8, 4, got, &error), LEAT_IO);
+    assert_int_equal(leat_scratch_read(scratch, UINT64_MAX / 4, 1, got, &error), LEAT_IO);
+    leat_scratch_free(scratch);
+    if (here.is_file) assert_int_equal(rmdir(path("s/t")), 0);
+}
+
 static void paths_may_be_uris(void **state)
 {
     (void)state;
@@ -282,6 +345,7 @@ static void every_allocation_failure_is_reported_and_leaves_nothing_half(void **
         } else {
             leat_storage_abort(writer);
         }
+        if (code == LEAT_OK) code = leat_storage_copy(here.storage, path("m/a"), path("m/c"), NULL);
         if (code == LEAT_OK) code = leat_storage_list_folder(here.storage, path("m"), &list, NULL);
         if (code == LEAT_OK) code = leat_storage_get_all(here.storage, path("m/b"), 100, &bytes, NULL);
         leat_memory_fail_nth(0);
@@ -325,6 +389,9 @@ int main(void)
         CASE(removing_what_is_not_there_is_fine),
         CASE(a_written_object_appears_whole_at_the_end),
         CASE(an_aborted_writer_leaves_nothing),
+        CASE(a_copy_holds_the_same_and_outlives_its_original),
+        CASE(a_long_object_is_copied_from_elsewhere),
+        CASE(scratch_bytes_are_read_back_and_have_no_name),
         CASE(paths_may_be_uris),
         CASE(of_several_writers_at_once_exactly_one_wins),
         CASE(every_allocation_failure_is_reported_and_leaves_nothing_half),
