@@ -46,4 +46,5 @@ void leat_connectors_register(leat_registry *registry)
     leat_registry_add_operator(registry, &leat_jdbc_sink_factory);
     leat_registry_add_operator(registry, &leat_jdbc_source_factory);
     leat_registry_add_operator(registry, &leat_mysql_cdc_factory);
+    leat_registry_add_enumerator(registry, &leat_mysql_cdc_enumerator_factory);
 }

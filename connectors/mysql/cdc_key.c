@@ -125,28 +125,46 @@ static leat_code read_key(leat_cdc_reader *self, const leat_cdc_map *map, leat_r
 
 /* --- which segment a key lies in --- */
 
-/* A table's bounds ascend, so a key's segment is the one behind all bounds below it. */
-static bool is_after_segment(const leat_cdc_reader *self, int32_t table, int64_t bounds_below)
+static const leat_cdc_table *know_segments(leat_cdc_reader *self, int32_t index)
 {
-    for (size_t i = 0; i < self->segments_count; i++) {
+    leat_cdc_table *table = &self->tables[index];
+    for (size_t i = 0; !table->knows_segments && i < self->segments_count; i++) {
         const leat_cdc_segment *segment = &self->segments[i];
-        if (segment->table == table && bounds_below-- == 0)
-            return leat_binlog_position_compare(&self->safe, &segment->high) >= 0;
+        if (segment->table != index) continue;
+        bool is_first = table->segments_count++ == 0;
+        if (is_first) table->first_segment = i;
+        if (is_first || leat_binlog_position_compare(&segment->high, &table->oldest) < 0) table->oldest = segment->high;
+        if (is_first || leat_binlog_position_compare(&segment->high, &table->newest) > 0) table->newest = segment->high;
     }
-    return true;
+    table->knows_segments = true;
+    return table;
 }
 
-static leat_code count_below(const leat_cdc_reader *self, int32_t table, __int128 number, int64_t *out,
+/* A table's bounds ascend, so a key's segment is the one behind all bounds below it. */
+static bool is_after_segment(const leat_cdc_reader *self, int32_t index, size_t bounds_below)
+{
+    const leat_cdc_table *table = &self->tables[index];
+    if (bounds_below >= table->segments_count) return true;
+    const leat_cdc_segment *segment = &self->segments[table->first_segment + bounds_below];
+    return leat_binlog_position_compare(&self->safe, &segment->high) >= 0;
+}
+
+static leat_code count_below(const leat_cdc_reader *self, int32_t index, __int128 number, size_t *out,
                              leat_error *error)
 {
-    *out = 0;
-    for (size_t i = 0; i < self->segments_count; i++) {
-        const leat_cdc_segment *segment = &self->segments[i];
-        if (segment->table != table || !segment->upper) continue;
+    const leat_cdc_table *table = &self->tables[index];
+    size_t from = 0, to = table->segments_count - 1; /* the last one has no bound */
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        const char *upper = self->segments[table->first_segment + middle].upper;
         leat_mysql_cell bound;
-        LEAT_TRY(leat_mysql_parse_number(segment->upper, strlen(segment->upper), &bound, error));
-        *out += number > bound.number;
+        LEAT_TRY(leat_mysql_parse_number(upper ? upper : "", upper ? strlen(upper) : 0, &bound, error));
+        if (number > bound.number)
+            from = middle + 1;
+        else
+            to = middle;
     }
+    *out = from;
     return LEAT_OK;
 }
 
@@ -159,11 +177,12 @@ static leat_code ask_server(leat_cdc_reader *self, int32_t index, const leat_byt
     LEAT_TRY(leat_cdc_query_connection(self, &mysql, error));
     leat_bytes sql = {0};
     leat_bytes_text(&sql, "SELECT i, 0");
-    for (size_t s = 0; s < self->segments_count; s++) {
-        const leat_cdc_segment *segment = &self->segments[s];
-        if (segment->table != index || !segment->upper) continue;
+    const leat_cdc_table *table = &self->tables[index];
+    for (size_t s = 0; s < table->segments_count; s++) {
+        const leat_cdc_segment *segment = &self->segments[table->first_segment + s];
+        if (!segment->upper) continue;
         leat_bytes_text(&sql, " + ((");
-        for (int32_t k = 0; k < self->tables[index].definition.primary_key_count; k++)
+        for (int32_t k = 0; k < table->definition.primary_key_count; k++)
             leat_bytes_format(&sql, k ? ", k%d" : "k%d", k);
         leat_bytes_format(&sql, ") > (%s))", segment->upper);
     }
@@ -178,7 +197,7 @@ static leat_code ask_server(leat_cdc_reader *self, int32_t index, const leat_byt
     for (MYSQL_ROW row; (row = mysql_fetch_row(result)); answers++) {
         unsigned long i = row[0] ? strtoul(row[0], NULL, 10) : LEAT_CDC_NEWS_MAX;
         if (i < LEAT_CDC_NEWS_MAX && row[1])
-            self->news[i] = is_after_segment(self, index, strtoll(row[1], NULL, 10));
+            self->news[i] = is_after_segment(self, index, strtoull(row[1], NULL, 10));
         else
             code = leat_fail(error, LEAT_INVALID, "compare keys: the server's answer is NULL");
     }
@@ -207,7 +226,7 @@ static leat_code look_ahead(leat_cdc_reader *self, const leat_cdc_map *map, cons
            self->news_count + sides <= LEAT_CDC_NEWS_MAX) {
         for (int side = 0; code == LEAT_OK && side < sides; side++) {
             __int128 number = 0;
-            int64_t below = 0;
+            size_t below = 0;
             code = read_key(self, map, &reader, rows->present[side], &number, error);
             if (code == LEAT_OK && is_number) {
                 code = count_below(self, map->table, number, &below, error);
@@ -230,17 +249,11 @@ static leat_code look_ahead(leat_cdc_reader *self, const leat_cdc_map *map, cons
 leat_code leat_cdc_judge(leat_cdc_reader *self, const leat_cdc_map *map, const leat_binlog_rows *rows, bool news[2],
                          leat_error *error)
 {
-    const leat_binlog_position *first = NULL, *last = NULL;
-    for (size_t i = 0; i < self->segments_count; i++) {
-        if (self->segments[i].table != map->table) continue;
-        const leat_binlog_position *high = &self->segments[i].high;
-        if (!first || leat_binlog_position_compare(high, first) < 0) first = high;
-        if (!last || leat_binlog_position_compare(high, last) > 0) last = high;
-    }
+    const leat_cdc_table *table = know_segments(self, map->table);
     /* Mostly the key does not matter: a table is read in one view, or the change comes after all of them. */
-    bool is_after_all = !last || leat_binlog_position_compare(&self->safe, last) >= 0;
+    bool is_after_all = table->segments_count == 0 || leat_binlog_position_compare(&self->safe, &table->newest) >= 0;
     news[0] = news[1] = is_after_all;
-    if (is_after_all || leat_binlog_position_compare(&self->safe, first) < 0) return LEAT_OK;
+    if (is_after_all || leat_binlog_position_compare(&self->safe, &table->oldest) < 0) return LEAT_OK;
     if (self->news_at == self->news_count) LEAT_TRY(look_ahead(self, map, rows, error));
     news[0] = self->news[self->news_at++];
     if (rows->change == LEAT_BINLOG_UPDATE) news[1] = self->news[self->news_at++];

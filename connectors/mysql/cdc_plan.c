@@ -23,7 +23,7 @@ const leat_connector_option leat_cdc_options[] = {
     {"scan.incremental.snapshot.unbounded-chunk-first.enabled", LEAT_OPTION_BOOL, false,
      "Accepted: chunks come in key order"},
     {"scan.incremental.snapshot.backfill.skip", LEAT_OPTION_BOOL, false, "Accepted: no backfill is needed"},
-    {"scan.incremental.close-idle-reader.enabled", LEAT_OPTION_BOOL, false, "Accepted: there is one reader"},
+    {"scan.incremental.close-idle-reader.enabled", LEAT_OPTION_BOOL, false, "Accepted: readers without work end"},
     {"chunk-key.even-distribution.factor.upper-bound", LEAT_OPTION_STRING, false,
      "Accepted: chunks are cut along the index"},
     {"chunk-key.even-distribution.factor.lower-bound", LEAT_OPTION_STRING, false,
@@ -216,8 +216,9 @@ void leat_cdc_config_write(const leat_cdc_config *config, leat_bytes *out)
     put_text(out, config->startup_position.file);
     leat_bytes_put_u64(out, config->startup_position.position);
     put_text(out, config->zone ? config->zone : "UTC");
-    leat_bytes_put_u8(out, (uint8_t)(config->is_append_only | config->is_delete_insert << 1 |
-                                     config->allows_missing << 2 | config->keeps_json_blanks << 3));
+    leat_bytes_put_u8(out,
+                      (uint8_t)(config->is_append_only | config->is_delete_insert << 1 | config->allows_missing << 2 |
+                                config->keeps_json_blanks << 3 | config->is_parallel << 4));
     leat_schema_write(&config->schema, out);
 }
 
@@ -248,12 +249,31 @@ leat_code leat_cdc_config_read(const uint8_t *data, size_t size, leat_arena *are
     out->is_delete_insert = (flags & 2) != 0;
     out->allows_missing = (flags & 4) != 0;
     out->keeps_json_blanks = (flags & 8) != 0;
+    out->is_parallel = (flags & 16) != 0;
     LEAT_TRY(leat_reader_check(&reader, false, "mysql-cdc configuration", error));
     LEAT_TRY(leat_schema_read(&reader, arena, &out->schema, error));
     return leat_reader_check(&reader, true, "mysql-cdc configuration", error);
 }
 
 /* --- planning --- */
+
+leat_code leat_cdc_plan_readers(const leat_plan_context *context, leat_cdc_config *config, leat_source_plan *out,
+                                leat_error *error)
+{
+    /* The log follows when a checkpoint holds the snapshot: without checkpoints, one reader does it all. */
+    config->is_parallel = config->startup == LEAT_CDC_INITIAL && !context->is_batch && context->parallelism > 1 &&
+                          leat_config_duration_ms(context->session, LEAT_OPTION_CHECKPOINT_INTERVAL) > 0;
+    out->source.type = leat_mysql_cdc_factory.type;
+    out->is_bounded = config->startup == LEAT_CDC_SNAPSHOT;
+    out->parallelism = config->is_parallel ? context->parallelism : 1;
+    leat_cdc_config_write(config, &out->source.config);
+    if (config->is_parallel) {
+        out->enumerator = leat_mysql_cdc_enumerator_factory.type;
+        leat_cdc_config_write(config, &out->enumerator_config);
+    }
+    LEAT_TRY(leat_bytes_check(&out->enumerator_config, error));
+    return leat_bytes_check(&out->source.config, error);
+}
 
 static leat_code plan_source(const leat_plan_context *context, const leat_table *table,
                              const leat_source_request *request, leat_source_plan *out, leat_error *error)
@@ -270,12 +290,10 @@ static leat_code plan_source(const leat_plan_context *context, const leat_table 
     if (!config.schema.fields || !name) return leat_fail_no_memory(error);
     for (int32_t i = 0; i < count; i++)
         config.schema.fields[i] = table->schema.fields[request->columns ? request->columns[i] : i];
-    out->source = (leat_plan_operator){.type = "mysql-cdc", .name = name, .description = name};
-    leat_cdc_config_write(&config, &out->source.config);
+    out->source = (leat_plan_operator){.name = name, .description = name};
+    LEAT_TRY(leat_cdc_plan_readers(context, &config, out, error));
     out->changes = config.is_append_only ? LEAT_CHANGES_INSERT : LEAT_CHANGES_ALL;
-    out->is_bounded = config.startup == LEAT_CDC_SNAPSHOT;
-    out->parallelism = 1;
-    return leat_bytes_check(&out->source.config, error);
+    return LEAT_OK;
 }
 
 const leat_connector leat_mysql_cdc_connector = {.identifier = "mysql-cdc", .plan_source = plan_source};

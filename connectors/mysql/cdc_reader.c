@@ -163,7 +163,7 @@ static void forget_tables(leat_cdc_reader *self)
     self->tables_count = 0;
 }
 
-static leat_code begin(leat_cdc_reader *self, leat_error *error)
+leat_code leat_cdc_begin(leat_cdc_reader *self, leat_error *error)
 {
     forget_tables(self); /* an attempt may have failed half-way */
     LEAT_TRY(find_tables(self, error));
@@ -180,6 +180,43 @@ static leat_code begin(leat_cdc_reader *self, leat_error *error)
 }
 
 /* --- state --- */
+
+void leat_cdc_forget_segments(leat_cdc_reader *self)
+{
+    for (size_t i = 0; i < self->segments_count; i++)
+        leat_free(self->segments[i].upper);
+    self->segments_count = 0;
+    self->knows_newest = false;
+}
+
+leat_code leat_cdc_add_segment(leat_cdc_reader *self, const leat_cdc_segment *segment, leat_error *error)
+{
+    LEAT_TRY(
+        leat_grow(&self->segments, &self->segments_capacity, self->segments_count + 1, sizeof *self->segments, error));
+    leat_cdc_segment *added = &self->segments[self->segments_count];
+    *added = *segment;
+    added->upper = segment->upper ? leat_strdup(segment->upper) : NULL;
+    if (segment->upper && !added->upper) return leat_fail_no_memory(error);
+    self->segments_count++;
+    return LEAT_OK;
+}
+
+static void forget_part(leat_cdc_reader *self)
+{
+    leat_free(self->part.lower);
+    leat_free(self->part.upper);
+    self->part = (leat_cdc_part){0};
+}
+
+static leat_code read_bound(leat_reader *reader, char **out, leat_error *error)
+{
+    size_t size;
+    if (!leat_reader_u8(reader)) return LEAT_OK;
+    const uint8_t *text = leat_reader_block(reader, &size);
+    if (reader->failed) return LEAT_OK; /* told by the last check */
+    *out = leat_strndup((const char *)text, size);
+    return *out ? LEAT_OK : leat_fail_no_memory(error);
+}
 
 static void put_position(const leat_binlog_position *position, leat_bytes *out)
 {
@@ -198,7 +235,7 @@ static void get_position(leat_reader *reader, leat_binlog_position *out)
     out->position = leat_reader_u64(reader);
 }
 
-static void write_state(const leat_cdc_reader *self, leat_bytes *out)
+void leat_cdc_write_state(const leat_cdc_reader *self, leat_bytes *out)
 {
     leat_bytes_put_u8(out, STATE_VERSION);
     leat_bytes_put_u8(out, (uint8_t)self->phase);
@@ -210,12 +247,14 @@ static void write_state(const leat_cdc_reader *self, leat_bytes *out)
     for (size_t i = 0; i < self->segments_count; i++) {
         const leat_cdc_segment *segment = &self->segments[i];
         leat_bytes_put_u32(out, (uint32_t)segment->table);
-        leat_bytes_put_u8(out, segment->upper != NULL);
-        if (segment->upper) leat_bytes_put_block(out, segment->upper, strlen(segment->upper));
+        leat_bytes_put_text(out, segment->upper);
         put_position(&segment->high, out);
     }
     put_position(&self->safe, out);
     leat_bytes_put_u64(out, self->rows_done + self->rows_to_skip);
+    leat_bytes_put_u8(out, self->part.is_set);
+    leat_bytes_put_text(out, self->part.lower);
+    leat_bytes_put_text(out, self->part.upper);
 }
 
 static leat_code read_tables(leat_cdc_reader *self, leat_reader *reader, leat_error *error)
@@ -234,6 +273,19 @@ static leat_code read_tables(leat_cdc_reader *self, leat_reader *reader, leat_er
     return LEAT_OK;
 }
 
+static leat_code read_segment(leat_cdc_reader *self, leat_reader *reader, leat_error *error)
+{
+    LEAT_TRY(
+        leat_grow(&self->segments, &self->segments_capacity, self->segments_count + 1, sizeof *self->segments, error));
+    leat_cdc_segment *segment = &self->segments[self->segments_count];
+    *segment = (leat_cdc_segment){.table = (int32_t)leat_reader_u32(reader)};
+    if (segment->table < 0 || segment->table >= self->tables_count) reader->failed = true;
+    LEAT_TRY(read_bound(reader, &segment->upper, error));
+    self->segments_count++;
+    get_position(reader, &segment->high);
+    return LEAT_OK;
+}
+
 static leat_code read_state(leat_cdc_reader *self, const uint8_t *state, size_t size, leat_error *error)
 {
     leat_reader reader;
@@ -245,23 +297,14 @@ static leat_code read_state(leat_cdc_reader *self, const uint8_t *state, size_t 
     LEAT_TRY(read_tables(self, &reader, error));
     self->at_table = (int32_t)leat_reader_u32(&reader);
     uint32_t count = leat_reader_u32(&reader);
-    for (uint32_t i = 0; i < count && !reader.failed; i++) {
-        LEAT_TRY(leat_grow(&self->segments, &self->segments_capacity, self->segments_count + 1, sizeof *self->segments,
-                           error));
-        leat_cdc_segment *segment = &self->segments[self->segments_count];
-        *segment = (leat_cdc_segment){.table = (int32_t)leat_reader_u32(&reader)};
-        if (segment->table < 0 || segment->table >= self->tables_count) reader.failed = true;
-        if (leat_reader_u8(&reader)) {
-            size_t length;
-            const uint8_t *upper = leat_reader_block(&reader, &length);
-            segment->upper = leat_strndup(upper ? (const char *)upper : "", length);
-            if (!segment->upper) return leat_fail_no_memory(error);
-        }
-        get_position(&reader, &segment->high);
-        self->segments_count++;
-    }
+    for (uint32_t i = 0; i < count && !reader.failed; i++)
+        LEAT_TRY(read_segment(self, &reader, error));
     get_position(&reader, &self->safe);
     self->rows_to_skip = leat_reader_u64(&reader);
+    self->part.is_set = leat_reader_u8(&reader) != 0;
+    LEAT_TRY(read_bound(&reader, &self->part.lower, error));
+    LEAT_TRY(read_bound(&reader, &self->part.upper, error));
+    if (self->part.is_set && self->tables_count != 1) reader.failed = true;
     return leat_reader_check(&reader, true, "state of mysql-cdc", error);
 }
 
@@ -269,7 +312,7 @@ leat_code leat_cdc_push(leat_cdc_reader *self, leat_error *error)
 {
     leat_cdc_item *item = leat_calloc(1, sizeof *item);
     if (!item) return leat_fail_no_memory(error);
-    write_state(self, &item->state);
+    leat_cdc_write_state(self, &item->state);
     leat_code code = leat_bytes_check(&item->state, error);
     if (code == LEAT_OK && self->builder.rows) code = leat_batch_builder_finish(&self->builder, &item->batch, error);
     if (code != LEAT_OK) {
@@ -318,13 +361,63 @@ static void disconnect(leat_cdc_reader *self)
     leat_binlog_dump_close(&self->dump);
 }
 
+void leat_cdc_reader_rest(leat_cdc_reader *reader)
+{
+    disconnect(reader);
+}
+
+leat_code leat_cdc_reader_assign(leat_cdc_reader *reader, const uint8_t *state, size_t size, leat_error *error)
+{
+    forget_tables(reader);
+    leat_cdc_forget_segments(reader);
+    forget_part(reader);
+    reader->is_open = false;
+    leat_code code = read_state(reader, state, size, error);
+    if (reader->phase != LEAT_CDC_PHASE_SNAPSHOT) leat_cdc_close_view(reader);
+    return code;
+}
+
+void leat_cdc_reader_write_segments(const leat_cdc_reader *reader, leat_bytes *out)
+{
+    leat_bytes_put_u32(out, (uint32_t)reader->segments_count);
+    for (size_t i = 0; i < reader->segments_count; i++) {
+        leat_bytes_put_text(out, reader->segments[i].upper);
+        put_position(&reader->segments[i].high, out);
+    }
+}
+
+leat_code leat_cdc_read_segments(leat_cdc_reader *self, int32_t table, const uint8_t *data, size_t size,
+                                 leat_error *error)
+{
+    leat_reader reader;
+    leat_reader_init(&reader, data, size);
+    uint32_t count = leat_reader_u32(&reader);
+    for (uint32_t i = 0; i < count && !reader.failed; i++) {
+        leat_cdc_segment segment = {.table = table};
+        LEAT_TRY(read_bound(&reader, &segment.upper, error));
+        get_position(&reader, &segment.high);
+        leat_cdc_segment *last = self->segments_count ? &self->segments[self->segments_count - 1] : NULL;
+        bool is_same_view =
+            last && last->table == table && leat_binlog_position_compare(&last->high, &segment.high) == 0;
+        if (is_same_view) {
+            leat_free(last->upper);
+            last->upper = segment.upper;
+            continue;
+        }
+        leat_code code = leat_cdc_add_segment(self, &segment, error);
+        leat_free(segment.upper);
+        if (code != LEAT_OK) return code;
+    }
+    return leat_reader_check(&reader, true, "parts of a snapshot", error);
+}
+
 void leat_cdc_reader_free(leat_cdc_reader *reader)
 {
     if (!reader) return;
     disconnect(reader);
     forget_tables(reader);
-    for (size_t i = 0; i < reader->segments_count; i++)
-        leat_free(reader->segments[i].upper);
+    leat_cdc_forget_segments(reader);
+    forget_part(reader);
     leat_free(reader->segments);
     for (size_t i = 0; i < reader->maps_count; i++)
         leat_binlog_table_done(&reader->maps[i].map);
@@ -346,10 +439,11 @@ void leat_cdc_reader_free(leat_cdc_reader *reader)
 
 static leat_code step(leat_cdc_reader *self, leat_cdc_slice *out, leat_error *error)
 {
-    if (self->phase == LEAT_CDC_PHASE_NEW) LEAT_TRY(begin(self, error));
+    if (self->phase == LEAT_CDC_PHASE_NEW) LEAT_TRY(leat_cdc_begin(self, error));
     if (self->phase == LEAT_CDC_PHASE_SNAPSHOT) {
         bool is_done;
         LEAT_TRY(leat_cdc_snapshot_step(self, &is_done, error));
+        out->is_at_end = is_done && self->part.is_set;
         return LEAT_OK;
     }
     bool is_idle;

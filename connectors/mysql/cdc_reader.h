@@ -17,6 +17,10 @@ typedef struct leat_cdc_table {
     leat_mysql_table definition;
     int32_t *targets; /* for each MySQL column the output column, or -1 */
     bool has_warned;
+    /* Its segments, which lie together; found when the stream first asks. */
+    bool knows_segments;
+    size_t first_segment, segments_count;
+    leat_binlog_position oldest, newest; /* of their positions */
 } leat_cdc_table;
 
 /* Which definition a table id of the log stands for. */
@@ -35,6 +39,13 @@ typedef struct leat_cdc_segment {
 
 typedef enum leat_cdc_phase { LEAT_CDC_PHASE_NEW, LEAT_CDC_PHASE_SNAPSHOT, LEAT_CDC_PHASE_STREAM } leat_cdc_phase;
 
+/* Keys above `lower` (NULL: all) up to `upper` (NULL: all) of its only table, and nothing after them: what one of
+ * several readers reads. */
+typedef struct leat_cdc_part {
+    bool is_set;
+    char *lower, *upper;
+} leat_cdc_part;
+
 struct leat_cdc_reader {
     leat_cdc_config config;
     leat_env *env;
@@ -47,12 +58,15 @@ struct leat_cdc_reader {
     int32_t at_table;           /* being read; tables_count: all are */
     leat_cdc_segment *segments; /* the last one is open while its table is being read */
     size_t segments_count, segments_capacity;
+    leat_cdc_part part;
     MYSQL *query;
     bool has_view, is_open; /* is_open: the last segment is of this view */
     leat_binlog_position view;
     int64_t view_since_us;
     /* Stream. */
     leat_binlog_dump dump;
+    leat_binlog_position newest; /* of the segments' positions */
+    bool knows_newest;
     leat_binlog_position safe; /* where the running transaction began: a dump may start here */
     uint64_t rows_done;        /* changes of captured tables since then */
     uint64_t rows_to_skip;     /* of those to come: they were done before a restart */
@@ -69,6 +83,14 @@ struct leat_cdc_reader {
 };
 
 /* cdc_reader.c */
+/* Finds the tables and where to begin. */
+LEAT_CHECKED leat_code leat_cdc_begin(leat_cdc_reader *self, leat_error *error);
+void leat_cdc_write_state(const leat_cdc_reader *self, leat_bytes *out);
+LEAT_CHECKED leat_code leat_cdc_add_segment(leat_cdc_reader *self, const leat_cdc_segment *segment, leat_error *error);
+void leat_cdc_forget_segments(leat_cdc_reader *self);
+/* Appends what leat_cdc_reader_write_segments wrote of a part of this table. */
+LEAT_CHECKED leat_code leat_cdc_read_segments(leat_cdc_reader *self, int32_t table, const uint8_t *data, size_t size,
+                                              leat_error *error);
 LEAT_CHECKED leat_code leat_cdc_describe(leat_cdc_reader *self, MYSQL *mysql, const char *database, const char *name,
                                          leat_cdc_table *out, leat_error *error);
 void leat_cdc_table_done(leat_cdc_table *table);
@@ -79,6 +101,11 @@ LEAT_CHECKED leat_code leat_cdc_push(leat_cdc_reader *self, leat_error *error);
 /* cdc_snapshot.c: one chunk. *is_done: all tables are read. */
 LEAT_CHECKED leat_code leat_cdc_snapshot_step(leat_cdc_reader *self, bool *is_done, leat_error *error);
 void leat_cdc_close_view(leat_cdc_reader *self);
+/* The key `rows` rows behind `lower` (NULL: the first), as literals, or NULL if there are fewer: the caller's. */
+LEAT_CHECKED leat_code leat_cdc_find_bound(leat_cdc_reader *self, const char *lower, int64_t rows, char **out,
+                                           leat_error *error);
+/* Between snapshot and stream: the lowest position of the segments, from which on the log is read. */
+void leat_cdc_begin_stream(leat_cdc_reader *self);
 
 /* cdc_stream.c: events for a bounded time. *is_idle: there is none now. */
 LEAT_CHECKED leat_code leat_cdc_stream_step(leat_cdc_reader *self, bool *is_idle, bool *is_done, leat_error *error);

@@ -84,13 +84,12 @@ static leat_code extend_segment(leat_cdc_reader *self, const char *upper, leat_e
     char *copy = upper ? leat_strdup(upper) : NULL;
     if (upper && !copy) return leat_fail_no_memory(error);
     if (!self->is_open) {
-        leat_code code = leat_grow(&self->segments, &self->segments_capacity, self->segments_count + 1,
-                                   sizeof *self->segments, error);
+        const leat_cdc_segment segment = {.table = self->at_table, .high = self->view};
+        leat_code code = leat_cdc_add_segment(self, &segment, error);
         if (code != LEAT_OK) {
             leat_free(copy);
             return code;
         }
-        self->segments[self->segments_count++] = (leat_cdc_segment){.table = self->at_table, .high = self->view};
         self->is_open = true;
     }
     leat_cdc_segment *segment = &self->segments[self->segments_count - 1];
@@ -116,19 +115,14 @@ static const char *literal_at(const char *list, int32_t index, size_t *size)
     return start;
 }
 
-/* Rows behind the key: k1 > a OR (k1 = a AND k2 > b) …, in a form that uses the index. */
+/* Keys behind the given: k1 > a OR (k1 = a AND k2 > b) … */
 static void put_behind(const leat_mysql_table *table, const char *key, leat_bytes *sql)
 {
-    size_t size;
-    const char *literal = literal_at(key, 0, &size);
-    leat_bytes_text(sql, " WHERE ");
-    leat_mysql_put_name(sql, table->columns[table->primary_key[0]].name);
-    leat_bytes_format(sql, table->primary_key_count == 1 ? " > %.*s" : " >= %.*s AND (", (int)size, literal);
-    if (table->primary_key_count == 1) return;
     for (int32_t last = 0; last < table->primary_key_count; last++) {
-        leat_bytes_text(sql, last ? " OR (" : "(");
+        leat_bytes_text(sql, last ? " OR (" : "((");
         for (int32_t i = 0; i <= last; i++) {
-            literal = literal_at(key, i, &size);
+            size_t size;
+            const char *literal = literal_at(key, i, &size);
             if (i) leat_bytes_text(sql, " AND ");
             leat_mysql_put_name(sql, table->columns[table->primary_key[i]].name);
             leat_bytes_format(sql, i == last ? " > %.*s" : " = %.*s", (int)size, literal);
@@ -138,6 +132,57 @@ static void put_behind(const leat_mysql_table *table, const char *key, leat_byte
     leat_bytes_text(sql, ")");
 }
 
+/* A bound of the key's first column, which the index is used for. */
+static void put_first(const leat_mysql_table *table, const char *operation, const char *key, leat_bytes *sql)
+{
+    size_t size;
+    const char *literal = literal_at(key, 0, &size);
+    leat_mysql_put_name(sql, table->columns[table->primary_key[0]].name);
+    leat_bytes_format(sql, " %s %.*s", operation, (int)size, literal);
+}
+
+/* Rows behind `lower` up to `upper`; NULL: all. */
+static void put_range(const leat_mysql_table *table, const char *lower, const char *upper, leat_bytes *sql)
+{
+    if (lower || upper) leat_bytes_text(sql, " WHERE ");
+    if (lower) {
+        put_first(table, ">=", lower, sql);
+        leat_bytes_text(sql, " AND ");
+        put_behind(table, lower, sql);
+    }
+    if (lower && upper) leat_bytes_text(sql, " AND ");
+    if (upper) {
+        put_first(table, "<=", upper, sql);
+        leat_bytes_text(sql, " AND NOT ");
+        put_behind(table, upper, sql);
+    }
+}
+
+static void put_source(const leat_mysql_table *table, leat_bytes *sql)
+{
+    leat_bytes_text(sql, " FROM ");
+    leat_mysql_put_name(sql, table->database);
+    leat_bytes_text(sql, ".");
+    leat_mysql_put_name(sql, table->name);
+}
+
+static void put_order(const leat_mysql_table *table, leat_bytes *sql)
+{
+    leat_bytes_text(sql, " ORDER BY ");
+    for (int32_t i = 0; i < table->primary_key_count; i++) {
+        if (i) leat_bytes_text(sql, ", ");
+        leat_mysql_put_name(sql, table->columns[table->primary_key[i]].name);
+    }
+}
+
+static void put_key(const leat_mysql_table *table, leat_bytes *sql)
+{
+    for (int32_t i = 0; i < table->primary_key_count; i++) {
+        if (i) leat_bytes_text(sql, ", ");
+        leat_cdc_put_key_expression(&table->columns[table->primary_key[i]], sql);
+    }
+}
+
 static void put_column(const leat_mysql_column *column, leat_bytes *sql)
 {
     leat_mysql_put_name(sql, column->name);
@@ -145,7 +190,7 @@ static void put_column(const leat_mysql_column *column, leat_bytes *sql)
 }
 
 /* SELECT wanted columns, then key columns, of the next chunk. */
-static void put_select(const leat_cdc_reader *self, const leat_cdc_table *table, const char *key, leat_bytes *sql)
+static void put_select(const leat_cdc_reader *self, const leat_cdc_table *table, const char *lower, leat_bytes *sql)
 {
     const leat_mysql_table *definition = &table->definition;
     leat_bytes_text(sql, "SELECT ");
@@ -154,20 +199,10 @@ static void put_select(const leat_cdc_reader *self, const leat_cdc_table *table,
         put_column(&definition->columns[i], sql);
         leat_bytes_text(sql, ", ");
     }
-    for (int32_t i = 0; i < definition->primary_key_count; i++) {
-        if (i) leat_bytes_text(sql, ", ");
-        leat_cdc_put_key_expression(&definition->columns[definition->primary_key[i]], sql);
-    }
-    leat_bytes_text(sql, " FROM ");
-    leat_mysql_put_name(sql, definition->database);
-    leat_bytes_text(sql, ".");
-    leat_mysql_put_name(sql, definition->name);
-    if (key) put_behind(definition, key, sql);
-    leat_bytes_text(sql, " ORDER BY ");
-    for (int32_t i = 0; i < definition->primary_key_count; i++) {
-        if (i) leat_bytes_text(sql, ", ");
-        leat_mysql_put_name(sql, definition->columns[definition->primary_key[i]].name);
-    }
+    put_key(definition, sql);
+    put_source(definition, sql);
+    put_range(definition, lower, self->part.upper, sql);
+    put_order(definition, sql);
     leat_bytes_format(sql, " LIMIT %" PRId64, self->config.chunk_rows);
 }
 
@@ -230,7 +265,7 @@ static leat_code take_rows(leat_cdc_reader *self, MYSQL_RES *result, leat_error 
         LEAT_TRY(leat_cdc_push(self, error));
     }
     if (!is_last) return LEAT_OK;
-    LEAT_TRY(extend_segment(self, NULL, error));
+    LEAT_TRY(extend_segment(self, self->part.upper, error));
     self->at_table++;
     self->is_open = false;
     return leat_cdc_push(self, error);
@@ -241,7 +276,7 @@ static leat_code read_chunk(leat_cdc_reader *self, leat_error *error)
     const leat_cdc_table *table = &self->tables[self->at_table];
     const leat_cdc_segment *before = last_segment(self);
     leat_bytes sql = {0};
-    put_select(self, table, before ? before->upper : NULL, &sql);
+    put_select(self, table, before ? before->upper : self->part.lower, &sql);
     leat_bytes_put_u8(&sql, 0);
     leat_code code = leat_bytes_check(&sql, error);
     MYSQL_RES *result = NULL;
@@ -257,22 +292,54 @@ static leat_code read_chunk(leat_cdc_reader *self, leat_error *error)
     return code;
 }
 
-leat_code leat_cdc_snapshot_step(leat_cdc_reader *self, bool *is_done, leat_error *error)
+leat_code leat_cdc_find_bound(leat_cdc_reader *self, const char *lower, int64_t rows, char **out, leat_error *error)
 {
-    *is_done = false;
-    if (self->at_table < self->tables_count) {
-        LEAT_TRY(ensure_view(self, error));
-        LEAT_TRY(read_chunk(self, error));
+    MYSQL *mysql;
+    MYSQL_RES *result = NULL;
+    const leat_cdc_table *table = &self->tables[self->at_table];
+    *out = NULL;
+    LEAT_TRY(leat_cdc_query_connection(self, &mysql, error));
+    leat_bytes sql = {0};
+    leat_bytes_text(&sql, "SELECT ");
+    put_key(&table->definition, &sql);
+    put_source(&table->definition, &sql);
+    put_range(&table->definition, lower, NULL, &sql);
+    put_order(&table->definition, &sql);
+    leat_bytes_format(&sql, " LIMIT 1 OFFSET %" PRId64, rows - 1);
+    leat_code code = leat_bytes_check(&sql, error);
+    if (code == LEAT_OK) code = leat_mysql_query(mysql, (const char *)sql.data, "cut a table in parts", &result, error);
+    leat_bytes_done(&sql);
+    if (code != LEAT_OK) return code;
+    MYSQL_ROW row = mysql_fetch_row(result);
+    if (row) {
+        code = make_key(self, table, result, row, error);
+        if (code == LEAT_OK) *out = leat_strdup((const char *)self->key.data);
+        if (code == LEAT_OK && !*out) code = leat_fail_no_memory(error);
     }
-    if (self->at_table < self->tables_count) return LEAT_OK;
-    leat_cdc_close_view(self);
+    mysql_free_result(result);
+    return code;
+}
+
+void leat_cdc_begin_stream(leat_cdc_reader *self)
+{
     self->safe = self->segments[0].high;
     for (size_t i = 1; i < self->segments_count; i++) {
         if (leat_binlog_position_compare(&self->segments[i].high, &self->safe) < 0) self->safe = self->segments[i].high;
     }
     self->phase = LEAT_CDC_PHASE_STREAM;
-    *is_done = true;
     leat_log(LEAT_LOG_INFO, "mysql-cdc", "the snapshot of %d tables is read; the binlog follows from %s:%" PRIu64,
              self->tables_count, self->safe.file, self->safe.position);
+}
+
+leat_code leat_cdc_snapshot_step(leat_cdc_reader *self, bool *is_done, leat_error *error)
+{
+    if (self->at_table < self->tables_count) {
+        LEAT_TRY(ensure_view(self, error));
+        LEAT_TRY(read_chunk(self, error));
+    }
+    *is_done = self->at_table == self->tables_count;
+    if (!*is_done || self->part.is_set) return LEAT_OK; /* the next part may be read in the same view */
+    leat_cdc_close_view(self);
+    leat_cdc_begin_stream(self);
     return leat_cdc_push(self, error);
 }

@@ -124,12 +124,12 @@ static leat_code on_table_map(leat_cdc_reader *self, const leat_binlog_event *ev
 
 static void end_segments(leat_cdc_reader *self)
 {
-    for (size_t i = 0; i < self->segments_count; i++) {
-        if (leat_binlog_position_compare(&self->safe, &self->segments[i].high) < 0) return;
+    for (size_t i = 0; !self->knows_newest && i < self->segments_count; i++) {
+        const leat_binlog_position *high = &self->segments[i].high;
+        if (i == 0 || leat_binlog_position_compare(high, &self->newest) > 0) self->newest = *high;
     }
-    for (size_t i = 0; i < self->segments_count; i++)
-        leat_free(self->segments[i].upper);
-    self->segments_count = 0;
+    self->knows_newest = true;
+    if (leat_binlog_position_compare(&self->safe, &self->newest) >= 0) leat_cdc_forget_segments(self);
 }
 
 /* Between transactions: a dump may start here. */
@@ -183,20 +183,24 @@ static leat_code on_rows(leat_cdc_reader *self, const leat_binlog_event *event, 
     return leat_cdc_put_changes(self, map, &rows, is_too_old, error);
 }
 
-/* A log file begins: transactions don't reach from one into the next, unless the server died while it wrote one. That
- * one never happened. */
+/* Transactions don't reach from one file into the next, unless the server died while it wrote one. That one never
+ * happened. */
+static leat_code check_cut_off(leat_cdc_reader *self, leat_error *error)
+{
+    if (self->rows_done == 0 && self->rows_to_skip == 0) return LEAT_OK;
+    leat_code code = leat_fail(error, LEAT_CORRUPT,
+                               "the server died while it wrote the transaction at binlog %s:%" PRIu64
+                               ", of which %" PRIu64 " changes were already read",
+                               self->safe.file, self->safe.position, self->rows_done + self->rows_to_skip);
+    leat_fail_hint(error, "start the job again without its state: it then reads the table as it is now");
+    return code;
+}
+
 static leat_code on_format(leat_cdc_reader *self, const leat_binlog_event *event, leat_error *error)
 {
     forget_maps(self);
     if (!self->is_in_transaction || event->flags & LEAT_BINLOG_FLAG_ARTIFICIAL) return LEAT_OK;
-    if (self->rows_done || self->rows_to_skip) {
-        leat_code code = leat_fail(error, LEAT_CORRUPT,
-                                   "the server died while it wrote the transaction at binlog %s:%" PRIu64
-                                   ", of which %" PRIu64 " changes were already read",
-                                   self->safe.file, self->safe.position, self->rows_done + self->rows_to_skip);
-        leat_fail_hint(error, "start the job again without its state: it then reads the table as it is now");
-        return code;
-    }
+    LEAT_TRY(check_cut_off(self, error));
     self->is_in_transaction = self->is_xa = false;
     return LEAT_OK;
 }
@@ -315,6 +319,33 @@ static leat_code connect(leat_cdc_reader *self, leat_error *error)
     return LEAT_OK;
 }
 
+/* A server that is killed may leave half an event at its file's end; the log goes on in the next file. */
+static leat_code pass_truncated(leat_cdc_reader *self, leat_error *error)
+{
+    MYSQL *mysql;
+    leat_binlog_position next;
+    LEAT_TRY(check_cut_off(self, error));
+    LEAT_TRY(leat_cdc_query_connection(self, &mysql, error));
+    LEAT_TRY(leat_binlog_next_file(mysql, &self->dump.position, &next, error));
+    leat_log(LEAT_LOG_WARN, "mysql-cdc", "binlog %s ends within an event: its server was killed; goes on with %s",
+             self->dump.position.file, next.file);
+    leat_binlog_dump_close(&self->dump);
+    self->safe = next;
+    self->has_moved = true;
+    return LEAT_OK;
+}
+
+static leat_code next_event(leat_cdc_reader *self, int wait_ms, leat_binlog_event *out, bool *has_event,
+                            leat_error *error)
+{
+    leat_error why = {0};
+    leat_code code = leat_binlog_dump_next(&self->dump, wait_ms, out, has_event, &why);
+    if (code == LEAT_OK) return LEAT_OK;
+    if (self->dump.is_truncated) return pass_truncated(self, error);
+    if (error) *error = why;
+    return code;
+}
+
 leat_code leat_cdc_stream_step(leat_cdc_reader *self, bool *is_idle, bool *is_done, leat_error *error)
 {
     *is_idle = *is_done = false;
@@ -330,7 +361,7 @@ leat_code leat_cdc_stream_step(leat_cdc_reader *self, bool *is_idle, bool *is_do
     while (self->builder.rows < SLICE_ROWS && leat_env_mono_us(self->env) < until_us) {
         leat_binlog_event event;
         bool has_event;
-        LEAT_TRY(leat_binlog_dump_next(&self->dump, is_first ? POLL_MS : 0, &event, &has_event, error));
+        LEAT_TRY(next_event(self, is_first ? POLL_MS : 0, &event, &has_event, error));
         if (!has_event) {
             *is_idle = true;
             break;

@@ -417,16 +417,13 @@ static leat_code plan_job(sync *self, const leat_paimon_table *target, const lea
     table.partition_keys = schema->partition_keys;
     table.partition_keys_count = schema->partition_keys_count;
     self->cdc.schema = table.schema;
-    leat_source_plan source = {.changes = LEAT_CHANGES_ALL, .parallelism = 1};
-    source.source.type = leat_mysql_cdc_factory.type;
+    leat_source_plan source = {.changes = LEAT_CHANGES_ALL};
     source.source.name = source.source.description = "Source: MySQL Source";
-    source.is_bounded = self->cdc.startup == LEAT_CDC_SNAPSHOT;
     leat_cdc_config cdc = self->cdc;
     LEAT_TRY(leat_secrets_add(&secrets, self->arena, cdc.address.password, &cdc.address.password, error));
-    leat_cdc_config_write(&cdc, &source.source.config);
     leat_sink_request request = {.changes = LEAT_CHANGES_ALL};
     leat_sink_plan sink = {0};
-    leat_code code = leat_bytes_check(&source.source.config, error);
+    leat_code code = leat_cdc_plan_readers(&context, &cdc, &source, error);
     if (code == LEAT_OK) code = leat_paimon_connector.plan_sink(&context, &table, &request, &sink, error);
     const char *name = leat_config_string(config, LEAT_OPTION_PIPELINE_NAME);
     self->job_name =
@@ -437,6 +434,7 @@ static leat_code plan_job(sync *self, const leat_paimon_table *target, const lea
         .name = self->job_name, .config = config, .source = &source, .sink = &sink, .uid_prefix = "mysql-sync"};
     if (code == LEAT_OK) code = leat_graph_build(&context, &parts, graph, error);
     leat_bytes_done(&source.source.config);
+    leat_bytes_done(&source.enumerator_config);
     for (int32_t s = 0; s < sink.stages_count; s++) {
         for (int32_t o = 0; o < sink.stages[s].operators_count; o++)
             leat_bytes_done(&sink.stages[s].operators[o].config);

@@ -101,7 +101,7 @@ static void apply(changelog *self, size_t index)
     self->rows_count++;
 }
 
-void changelog_end_row(changelog *self, leat_row_kind kind)
+void changelog_end_row(changelog *self, int owner, leat_row_kind kind)
 {
     must(self->column == self->columns_count);
     must(leat_grow(&self->changes, &self->changes_capacity, self->changes_count + 1, sizeof *self->changes, NULL) ==
@@ -110,7 +110,8 @@ void changelog_end_row(changelog *self, leat_row_kind kind)
     char *copy = leat_alloc(self->key.size + self->row.size + 2);
     must(copy != NULL);
     changelog_change *change = &self->changes[self->changes_count];
-    *change = (changelog_change){.kind = kind, .key = copy, .row = copy + self->key.size + 1, .next = -1};
+    *change =
+        (changelog_change){.kind = kind, .owner = owner, .key = copy, .row = copy + self->key.size + 1, .next = -1};
     memcpy(change->key, self->key.data, self->key.size);
     change->key[self->key.size] = '\0';
     memcpy(change->row, self->row.data, self->row.size);
@@ -128,16 +129,21 @@ size_t changelog_mark(const changelog *self)
     return self->changes_count;
 }
 
-void changelog_return(changelog *self, size_t mark)
+void changelog_return(changelog *self, const size_t *marks)
 {
-    for (size_t i = mark; i < self->changes_count; i++)
-        leat_free(self->changes[i].key);
-    self->changes_count = mark;
+    size_t kept = 0;
+    for (size_t i = 0; i < self->changes_count; i++) {
+        if (i < marks[self->changes[i].owner])
+            self->changes[kept++] = self->changes[i];
+        else
+            leat_free(self->changes[i].key);
+    }
+    self->changes_count = kept;
     self->rows_count = 0;
     self->fingerprint = 0;
     for (int i = 0; i < CHANGELOG_BUCKETS; i++)
         self->buckets[i] = -1;
-    for (size_t i = 0; i < mark; i++)
+    for (size_t i = 0; i < kept; i++)
         apply(self, i);
 }
 

@@ -12,6 +12,7 @@ enum { CHANGELOG_COLUMNS_MAX = 8, CHANGELOG_TABLES_MAX = 4, CHANGELOG_BUCKETS = 
 
 typedef struct changelog_change {
     leat_row_kind kind;
+    int owner;       /* who made it */
     char *key, *row; /* readable; one allocation */
     int64_t next;    /* of the bucket's rows that are there; -1: none */
 } changelog_change;
@@ -37,11 +38,11 @@ void changelog_done(changelog *self);
 
 /* Values in order, then the row's end. NULL: a NULL. */
 void changelog_put(changelog *self, const char *data, size_t size);
-void changelog_end_row(changelog *self, leat_row_kind kind);
+void changelog_end_row(changelog *self, int owner, leat_row_kind kind);
 
-/* A point to return to: what came after it did not happen. */
+/* A point to return to, one an owner: what it made after it did not happen. */
 size_t changelog_mark(const changelog *self);
-void changelog_return(changelog *self, size_t mark);
+void changelog_return(changelog *self, const size_t *marks);
 
 bool changelog_equal(const changelog *left, const changelog *right);
 /* The first rows that only one of them has, with all that happened to their keys in `made`. */

@@ -74,11 +74,8 @@ static leat_code host_spawn(leat_operator_context *context, leat_job *job, leat_
 
 static leat_code host_send_event(leat_operator_context *context, const uint8_t *event, size_t size, leat_error *error)
 {
-    (void)context;
-    (void)event;
-    (void)size;
-    (void)error;
-    return LEAT_OK;
+    test_host *self = (test_host *)context;
+    return self->on_event ? self->on_event(self, event, size, error) : LEAT_OK;
 }
 
 static leat_code host_collect(leat_operator_context *context, leat_batch *batch, bool is_end, leat_error *error)
@@ -137,7 +134,7 @@ leat_code test_host_open(test_host *self, const leat_operator_factory *factory, 
 {
     LEAT_TRY(factory->create(&self->context, config->data, config->size, &self->op, error));
     self->op->context = &self->context;
-    leat_restored_part part = {.parallelism = 1};
+    leat_restored_part part = {.subtask = self->context.subtask, .parallelism = self->context.parallelism};
     leat_restored restored = {.checkpoint_id = 1, .parts = &part, .parts_count = 1};
     if (state) part.state = state->data, part.state_size = state->size;
     self->status = LEAT_SOURCE_MORE;

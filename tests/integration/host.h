@@ -9,6 +9,7 @@ typedef struct test_host {
     leat_operator_context context; /* first */
     leat_operator *op;
     void (*on_batch)(struct test_host *self, leat_batch *batch); /* borrowed; may be NULL */
+    leat_code (*on_event)(struct test_host *self, const uint8_t *event, size_t size, leat_error *error); /* or NULL */
     void *owner;
     pthread_mutex_t lock;
     pthread_cond_t changed;

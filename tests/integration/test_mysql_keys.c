@@ -15,10 +15,9 @@
 
 #include "common/memory.h"
 #include "connectors/mysql/cdc.h"
-#include "tests/integration/changelog.h"
-#include "tests/integration/host.h"
+#include "tests/integration/cdc_readers.h"
 
-enum { TABLES = 2, WRITERS = 3, KEYS_MAX = 3, FILL_STATEMENTS = 12, FILL_ROWS = 120, SETTLE_TURNS = 6000 };
+enum { TABLES = 2, WRITERS = 3, KEYS_MAX = 3, FILL_STATEMENTS = 12, FILL_ROWS = 120, SETTLE_TURNS = 2000 };
 
 static leat_env *env;
 static uint16_t port;
@@ -332,16 +331,15 @@ static void read_tables(const shape *tables, changelog *out)
                 bool is_zero_year = row[i] && strcmp(row[i], "0000") == 0; /* as text, a YEAR is the number it is */
                 changelog_put(out, row[i], is_zero_year ? 1 : lengths[i]);
             }
-            changelog_end_row(out, LEAT_ROW_INSERT);
+            changelog_end_row(out, 0, LEAT_ROW_INSERT);
         }
         mysql_free_result(result);
     }
     leat_mysql_close(mysql);
 }
 
-static void take_batch(test_host *host, leat_batch *batch)
+static void take_batch(changelog *self, int owner, const leat_batch *batch)
 {
-    changelog *self = host->owner;
     for (int32_t i = 0; i < batch->rows; i++) {
         for (int32_t c = 0; c < batch->columns_count; c++) {
             const leat_column *column = &batch->columns[c];
@@ -356,7 +354,7 @@ static void take_batch(test_host *host, leat_batch *batch)
                 changelog_put(self, text, strlen(text));
             }
         }
-        changelog_end_row(self, (leat_row_kind)leat_batch_kind(batch, i));
+        changelog_end_row(self, owner, (leat_row_kind)leat_batch_kind(batch, i));
     }
 }
 
@@ -371,7 +369,7 @@ static void restart_server(void)
     assert_int_equal(system(text), 0);
 }
 
-static void make_config(unsigned *seed, leat_bytes *out)
+static void make_config(unsigned *seed, bool is_parallel, leat_bytes *out)
 {
     leat_cdc_config config = {
         .address = {.host = "127.0.0.1", .port = port, .user = "root", .password = "root"},
@@ -382,47 +380,47 @@ static void make_config(unsigned *seed, leat_bytes *out)
         .heartbeat_ms = 5000,
         .startup = LEAT_CDC_INITIAL,
         .allows_missing = true,
+        .is_parallel = is_parallel,
     };
     leat_cdc_config_write(&config, out);
 }
 
-static void turns(test_host *host, unsigned count)
+/* Turns with checkpoints now and then; readers cut them one after the other. */
+static void turns(unsigned *seed, cdc_readers *readers, unsigned count, int64_t *checkpoint)
 {
-    for (unsigned i = 0; i < count; i++)
-        GOOD(test_host_turn(host, 20, error));
+    for (; count > 0; count--) {
+        GOOD(cdc_readers_turn(readers, 20, error));
+        leat_env_sleep_ms(env, draw(seed, 9)); /* so that writers come between the chunks */
+        if (!readers->checkpoint && draw(seed, 6) == 0)
+            GOOD(cdc_readers_begin_checkpoint(readers, ++*checkpoint, error));
+        int reader = (int)draw(seed, (unsigned)readers->count);
+        if (draw(seed, 2)) GOOD(cdc_readers_cut(readers, reader, error));
+    }
 }
 
-/* Reads under load, restored every now and then; at the end it must hold what the tables hold. */
-static void read_under_load(unsigned *seed, changelog *made, test_host *host, const leat_bytes *config)
+/* Reads under load, restored every now and then. */
+static void read_under_load(unsigned *seed, cdc_readers *readers, const leat_bytes *config, int64_t *checkpoint)
 {
-    leat_bytes state = {0};
     unsigned restores = draw(seed, 14), crash_at = service && draw(seed, 3) == 0 ? draw(seed, restores + 1) : ~0u;
-    GOOD(test_host_open(host, &leat_mysql_cdc_factory, config, NULL, error));
+    GOOD(cdc_readers_open(readers, config, error));
     for (unsigned i = 0; i <= restores; i++) {
-        for (unsigned n = draw(seed, 25) + 1; n > 0; n--) {
-            turns(host, 1);
-            leat_env_sleep_ms(env, draw(seed, 9)); /* so that writers come between the chunks */
-        }
+        turns(seed, readers, draw(seed, 35) + 1, checkpoint);
         if (i == crash_at) restart_server();
         if (i == restores) break;
-        GOOD(test_host_snapshot(host, i + 1, &state, error));
-        size_t kept = changelog_mark(made);
-        turns(host, draw(seed, 12));
-        test_host_close(host);
-        changelog_return(made, state.size ? kept : 0);
-        GOOD(test_host_open(host, &leat_mysql_cdc_factory, config, state.size ? &state : NULL, error));
+        cdc_readers_close(readers);
+        GOOD(cdc_readers_open(readers, config, error));
     }
-    leat_bytes_done(&state);
 }
 
-static void settle(test_host *host, changelog *made, changelog *wanted)
+/* At the end it must hold what the tables hold. */
+static void settle(unsigned *seed, cdc_readers *readers, changelog *wanted, int64_t *checkpoint)
 {
     for (int i = 0; i < SETTLE_TURNS; i++) {
-        turns(host, 1);
-        if (changelog_equal(made, wanted) || made->wrong) return;
+        turns(seed, readers, 1, checkpoint);
+        if (changelog_equal(readers->made, wanted) || readers->made->wrong) return;
     }
-    changelog_print_difference(made, wanted);
-    fail_msg("%zu rows, of %zu wanted", made->rows_count, wanted->rows_count);
+    changelog_print_difference(readers->made, wanted);
+    fail_msg("%zu rows, of %zu wanted", readers->made->rows_count, wanted->rows_count);
 }
 
 static void prepare(unsigned *seed, shape *tables)
@@ -465,20 +463,23 @@ static void run_seed(unsigned number)
             changelog_set_key(&made, t, i + 1, tables[t].is_key[i]);
             changelog_set_key(&wanted, t, i + 1, tables[t].is_key[i]);
         }
+    int count = (int)draw(&seed, 3) + 1;
+    int64_t checkpoint = 0;
     leat_bytes config = {0};
-    make_config(&seed, &config);
-    test_host host;
-    test_host_init(&host, env);
-    host.on_batch = take_batch;
-    host.owner = &made;
-    read_under_load(&seed, &made, &host, &config);
+    make_config(&seed, count > 1, &config);
+    static cdc_readers readers;
+    cdc_readers_init(&readers, env, count, &made);
+    readers.take_batch = take_batch;
+    read_under_load(&seed, &readers, &config, &checkpoint);
     atomic_store(&stops, true);
     for (int i = 0; i < WRITERS; i++)
         pthread_join(writers[i].thread, NULL);
     read_tables(tables, &wanted);
-    settle(&host, &made, &wanted);
-    test_host_close(&host);
-    print_message("  %zu changes, %zu rows\n", made.changes_count, made.rows_count);
+    settle(&seed, &readers, &wanted, &checkpoint);
+    cdc_readers_close(&readers);
+    cdc_readers_done(&readers);
+    print_message("  %d readers, %lld checkpoints, %zu changes, %zu rows\n", count, (long long)checkpoint,
+                  made.changes_count, made.rows_count);
     if (made.wrong) fail_msg("%zu changes don't follow from those before; the first: %s", made.wrong, made.why);
     changelog_done(&made);
     changelog_done(&wanted);

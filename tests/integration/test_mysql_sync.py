@@ -137,6 +137,8 @@ def test_the_copy_is_exact_whatever_is_killed(
             mariadb,
             house,
             f"--table_conf=sink.parallelism={parallelism}",
+            "-D",
+            f"parallelism.default={parallelism}",
             "--table_conf=changelog-producer=input",
             "-D",
             "execution.checkpointing.interval=500 ms",

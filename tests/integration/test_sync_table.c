@@ -15,6 +15,7 @@
 static leat_env *env;
 static char port_text[16];
 static char warehouse[64];
+static const char *parallelism; /* parallelism.default of the jobs planned; NULL: not set */
 
 static void sql(const char *const *statements)
 {
@@ -48,7 +49,9 @@ static leat_code plan(const leat_action_argument *more, size_t more_count, Leat_
     leat_arena_init(&arena, 16 << 20);
     leat_bytes packed = {0};
     const char *name = NULL;
-    leat_code code = leat_mysql_sync_table(env, &config, NULL, arguments, count, &arena, &packed, &name, error);
+    leat_code code = parallelism ? leat_config_set(&config, "parallelism.default", parallelism, error) : LEAT_OK;
+    if (code == LEAT_OK)
+        code = leat_mysql_sync_table(env, &config, NULL, arguments, count, &arena, &packed, &name, error);
     if (code == LEAT_OK && graph) *graph = leat__pb__job_graph__unpack(NULL, packed.size, packed.data);
     leat_bytes_done(&packed);
     leat_arena_done(&arena);
@@ -114,6 +117,13 @@ static void a_table_is_made_and_the_job_planned(void **state)
     check_schema("clients",
                  "0: client_id INT NOT NULL full_name VARCHAR(64) country VARCHAR(64) zip VARCHAR(6) balance "
                  "DECIMAL(10, 2) flag BOOLEAN at TIMESTAMP(3) NOT NULL KEY client_id producer input");
+    /* Several readers need an enumerator. */
+    parallelism = "3";
+    if (plan(arguments, 5, &graph, &error) != LEAT_OK) fail_msg("%s (%s)", error.text, error.hint);
+    parallelism = NULL;
+    assert_int_equal(graph->vertices[0]->parallelism, 3);
+    assert_string_equal(graph->vertices[0]->enumerator, "mysql-cdc");
+    leat__pb__job_graph__free_unpacked(graph, NULL);
     /* Again: the table is there and fits; an option is changed, one that can't be is kept. */
     const leat_action_argument again[] = {{"table", "clients"},
                                           {"mysql_conf", "table-name=clients"},

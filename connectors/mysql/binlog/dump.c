@@ -33,6 +33,8 @@ static leat_code dump_failed(leat_binlog_dump *self, leat_error *error)
         leat_fail_hint(error, "another reader has this 'server-id': give each job its own");
         return LEAT_INVALID;
     }
+    self->is_truncated = number == PURGED && strstr(text, "truncated in the middle of event") != NULL;
+    if (self->is_truncated) return code;
     if (number == PURGED) {
         leat_fail_hint(error, "the position is gone (SHOW BINARY LOGS says what is there): start the job without its "
                               "state, so that it reads the table again");
@@ -187,6 +189,21 @@ leat_code leat_binlog_newest(MYSQL *mysql, leat_binlog_position *out, leat_error
 {
     bool is_new = !leat_mysql_is_mariadb(mysql) && mysql_get_server_version(mysql) >= 80200;
     return first_row(mysql, is_new ? "SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS", true, out, error);
+}
+
+leat_code leat_binlog_next_file(MYSQL *mysql, const leat_binlog_position *position, leat_binlog_position *out,
+                                leat_error *error)
+{
+    MYSQL_RES *result;
+    bool is_found = false;
+    LEAT_TRY(leat_mysql_query(mysql, "SHOW BINARY LOGS", "look for the next binlog", &result, error));
+    for (MYSQL_ROW row; !is_found && (row = mysql_fetch_row(result));) {
+        is_found = suffix_of(row[0]) > suffix_of(position->file);
+        if (is_found) snprintf(out->file, sizeof out->file, "%s", row[0]);
+    }
+    mysql_free_result(result);
+    out->position = 4;
+    return is_found ? LEAT_OK : leat_fail(error, LEAT_NOT_FOUND, "no binlog follows %s", position->file);
 }
 
 leat_code leat_binlog_oldest(MYSQL *mysql, leat_binlog_position *out, leat_error *error)

@@ -20,6 +20,7 @@ typedef struct leat_binlog_dump {
     leat_binlog_format format;
     leat_binlog_position position; /* behind the last event */
     int64_t heartbeat_ms, last_packet_us;
+    bool is_truncated;           /* it failed because the file ends within an event */
     leat_binlog_payload payload; /* when open, events come out of it; they lie before `position` */
 } leat_binlog_dump;
 
@@ -37,6 +38,10 @@ LEAT_CHECKED leat_code leat_binlog_dump_next(leat_binlog_dump *dump, int wait_ms
 /* Where the log ends now, and where the oldest file begins. */
 LEAT_CHECKED leat_code leat_binlog_newest(MYSQL *mysql, leat_binlog_position *out, leat_error *error);
 LEAT_CHECKED leat_code leat_binlog_oldest(MYSQL *mysql, leat_binlog_position *out, leat_error *error);
+
+/* The beginning of the file behind the position's; LEAT_NOT_FOUND: there is none. */
+LEAT_CHECKED leat_code leat_binlog_next_file(MYSQL *mysql, const leat_binlog_position *position,
+                                             leat_binlog_position *out, leat_error *error);
 
 /* Settings without which the log can't be used: LEAT_INVALID with what to set. */
 LEAT_CHECKED leat_code leat_binlog_check_server(MYSQL *mysql, leat_error *error);
