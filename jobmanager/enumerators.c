@@ -259,6 +259,17 @@ static void pass_sayings(leat_jm_enumerator *self, call *current)
     current->said = NULL;
 }
 
+/* From here on, what is assigned is not in the enumerator's state of this checkpoint. A reader that has finished cuts
+ * nothing any more, so nothing would open its gate again. */
+static void close_gates(leat_jm_enumerator *self, int64_t checkpoint_id)
+{
+    for (int32_t i = 0; i < self->context.parallelism; i++) {
+        const leat_jm_task *reader = leat_jm_find_task(self->job, (uint32_t)self->vertex, (uint32_t)i);
+        bool has_finished = reader && reader->state == LEAT__PB__TASK_STATE__TASK_FINISHED;
+        if (!has_finished) self->gates[i].checkpoint_id = checkpoint_id;
+    }
+}
+
 static void on_call_done(leat_jobmanager *manager, leat_jm_message *message)
 {
     call *current = (call *)((char *)message - offsetof(call, message));
@@ -275,10 +286,7 @@ static void on_call_done(leat_jobmanager *manager, leat_jm_message *message)
         if (current->kind == CALL_START && self->enumerator) self->topic = self->enumerator->topic;
         if (current->kind == CALL_SNAPSHOT) {
             self->is_cutting = false;
-            /* From here on, what is assigned is not in the enumerator's state of this checkpoint. */
-            for (int32_t i = 0; current->code == LEAT_OK && i < self->context.parallelism; i++) {
-                self->gates[i].checkpoint_id = current->number;
-            }
+            if (current->code == LEAT_OK) close_gates(self, current->number);
             leat_jm_on_enumerator_snapshot(job, current->number, self->vertex, current->code == LEAT_OK,
                                            &current->data);
         }
@@ -436,6 +444,14 @@ void leat_jm_enumerators_open_gates(leat_jm_job *job, int64_t checkpoint_id)
         for (int32_t g = 0; g < self->context.parallelism; g++) {
             if (self->gates[g].checkpoint_id == checkpoint_id) open_gate(self, g);
         }
+    }
+}
+
+void leat_jm_enumerators_task_finished(leat_jm_job *job, const leat_jm_task *task)
+{
+    for (int32_t i = 0; i < job->enumerators_count; i++) {
+        leat_jm_enumerator *self = &job->enumerators[i];
+        if (self->vertex == task->vertex && !self->is_stopping) open_gate(self, task->subtask);
     }
 }
 

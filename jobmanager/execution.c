@@ -471,7 +471,10 @@ void leat_jm_on_task_state(leat_jobmanager *self, const Leat__Pb__TaskStateChang
         return;
     }
     if (job->state == LEAT_JOB_INITIALIZING && all_tasks(job, task_is_running)) start_running(job);
-    if (task_is_finished(task)) leat_jm_checkpoints_task_finished(job, task);
+    if (task_is_finished(task)) {
+        leat_jm_checkpoints_task_finished(job, task);
+        leat_jm_enumerators_task_finished(job, task);
+    }
     if (job->state == LEAT_JOB_RUNNING && task->is_at_end && all_tasks(job, task_is_at_end))
         leat_jm_checkpoints_request(job);
     leat_jm_check_ended(job);

@@ -67,6 +67,8 @@ void leat_jm_enumerators_free(leat_jm_job *job);
 void leat_jm_enumerators_snapshot(leat_jm_job *job, int64_t checkpoint_id);
 void leat_jm_enumerators_complete(leat_jm_job *job, int64_t checkpoint_id);
 void leat_jm_enumerators_open_gates(leat_jm_job *job, int64_t checkpoint_id);
+/* Its reader has ended: no barrier of it will open its gate. */
+void leat_jm_enumerators_task_finished(leat_jm_job *job, const leat_jm_task *task);
 void leat_jm_on_source_event(leat_jobmanager *self, const Leat__Pb__SourceEvent *message);
 void leat_jm_on_source_barrier(leat_jobmanager *self, const Leat__Pb__SourceBarrier *message);
 void leat_jm_enumerators_tick(leat_jm_job *job, int64_t now_ms, int64_t *next_ms);

@@ -103,3 +103,35 @@ def test_what_finished_tasks_left_outlives_their_last_checkpoint(roomy: Cluster,
     restored = roomy.checkpoints(job)["counts"]["completed"]
     wait_until("and goes on", 60, lambda: roomy.checkpoints(job)["counts"]["completed"] >= restored + 3)
     assert roomy.job_state(job) == "RUNNING"
+
+
+SPLITS_AND_ENDLESS = """CREATE TEMPORARY TABLE files (id BIGINT) WITH ('connector' = 'filesystem', 'path' = '{folder}',
+    'format' = 'csv');
+CREATE TEMPORARY TABLE endless (id INT) WITH ('connector' = 'datagen', 'rows-per-second' = '100');
+CREATE TEMPORARY TABLE nowhere (k BIGINT) WITH ('connector' = 'blackhole');
+CREATE TEMPORARY TABLE void (id INT) WITH ('connector' = 'blackhole');
+SET 'execution.checkpointing.interval' = '200 ms';
+SET 'parallelism.default' = '2';
+EXECUTE STATEMENT SET BEGIN
+INSERT INTO nowhere SELECT id FROM files;
+INSERT INTO void SELECT * FROM endless;
+END;
+"""
+
+
+def test_checkpoints_go_on_when_readers_of_splits_have_finished(roomy: Cluster, tmp_path: Path) -> None:
+    folder = tmp_path / "csv"
+    folder.mkdir()
+    for name in ("a.csv", "b.csv", "c.csv"):
+        (folder / name).write_text("1\n2\n3\n")
+    script = tmp_path / "splits.sql"
+    script.write_text(SPLITS_AND_ENDLESS.format(folder=folder))
+    roomy.leat("run", str(script), "--detach")
+    job = str(roomy.jobs()[0]["jid"])
+
+    def finished() -> int:
+        return sum(vertex["status"] == "FINISHED" for vertex in roomy.rest(f"/jobs/{job}")["vertices"])
+
+    wait_until("the readers have finished", 60, lambda: finished() >= 1)
+    before = roomy.checkpoints(job)["counts"]["completed"]
+    wait_until("checkpoints after it", 30, lambda: roomy.checkpoints(job)["counts"]["completed"] >= before + 5)
