@@ -128,7 +128,7 @@ def test_tasks_and_operators(quick: Cluster) -> None:
     assert first[0]["sum"] == float(found[f"0.{groups}"])
 
     rate = f"/jobs/{job}/vertices/{source}/subtasks/metrics?get=numRecordsOutPerSecond&agg=sum"
-    wait_until("the rate is seen", 15, lambda: 1000 < quick.rest(rate)[0]["sum"] < 3000)
+    wait_until("the rate is seen", 15, lambda: 0 < quick.rest(rate)[0]["sum"] < 3000)
     status, answer = status_of(quick, f"/jobs/{job}/vertices/{last}/subtasks/7/metrics")
     assert status == 404
     assert "Invalid subtask index for vertex" in answer["errors"][0]
