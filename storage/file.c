@@ -118,13 +118,18 @@ static leat_code file_finish(leat_storage_writer *writer, leat_error *error)
 
 static const leat_storage_writer_vtable file_writer_vtable = {file_write, file_finish, file_abort};
 
+static leat_code name_temporary(const char *path, char out[PATH_MAX], leat_error *error)
+{
+    const char *slash = strrchr(path, '/');
+    unsigned number = atomic_fetch_add_explicit(&temporary_number, 1, memory_order_relaxed);
+    int length =
+        snprintf(out, PATH_MAX, "%.*s/.%s.%d-%u.tmp", (int)(slash - path), path, slash + 1, (int)getpid(), number);
+    return length < PATH_MAX ? LEAT_OK : leat_fail(error, LEAT_LIMIT, "path %s is too long", path);
+}
+
 static leat_code open_temporary(file_writer *self, leat_error *error)
 {
-    const char *slash = strrchr(self->path, '/');
-    unsigned number = atomic_fetch_add_explicit(&temporary_number, 1, memory_order_relaxed);
-    int length = snprintf(self->temporary, sizeof self->temporary, "%.*s/.%s.%d-%u.tmp", (int)(slash - self->path),
-                          self->path, slash + 1, (int)getpid(), number);
-    if (length >= (int)sizeof self->temporary) return leat_fail(error, LEAT_LIMIT, "path %s is too long", self->path);
+    LEAT_TRY(name_temporary(self->path, self->temporary, error));
     int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
     self->file = open(self->temporary, flags, 0644);
     if (self->file < 0 && errno == ENOENT) {
@@ -163,6 +168,49 @@ static leat_code file_put(leat_storage *storage, const char *uri, const void *da
         return code;
     }
     return finish_with((file_writer *)writer, mode, error);
+}
+
+/* Another program may have written it without waiting for the disk. */
+static leat_code sync_file(const char *path, leat_error *error)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return fail_at(error, errno, "open", path);
+    leat_code code = fsync(file) == 0 ? LEAT_OK : fail_at(error, errno, "sync", path);
+    close(file);
+    return code;
+}
+
+/* Other file systems, and some that have no links or do not let everyone link. */
+static bool may_not_link(int errno_value)
+{
+    static const int known[] = {EXDEV, EPERM, EACCES, EMLINK, ENOSYS, EOPNOTSUPP};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (errno_value == known[i]) return true;
+    }
+    return false;
+}
+
+static leat_code make_link(const char *from, const char *temporary, leat_error *error)
+{
+    if (link(from, temporary) == 0) return LEAT_OK;
+    return may_not_link(errno) ? LEAT_UNSUPPORTED : fail_at(error, errno, "link to", from);
+}
+
+static leat_code file_copy(leat_storage *storage, const char *from_uri, const char *to_uri, leat_error *error)
+{
+    (void)storage;
+    const char *from, *to;
+    char temporary[PATH_MAX];
+    LEAT_TRY(local_path(from_uri, &from, error));
+    LEAT_TRY(local_path(to_uri, &to, error));
+    LEAT_TRY(name_temporary(to, temporary, error));
+    LEAT_TRY(sync_file(from, error));
+    LEAT_TRY(make_folders(to, error));
+    LEAT_TRY(make_link(from, temporary, error));
+    leat_code code = rename(temporary, to) == 0 ? LEAT_OK : fail_at(error, errno, "rename to", to);
+    if (code == LEAT_OK) code = sync_folder_of(to, error);
+    (void)unlink(temporary); /* still there when the rename failed, or both were one file before */
+    return code;
 }
 
 static leat_code read_range(int file, const char *path, uint64_t offset, size_t size, leat_bytes *out,
@@ -301,8 +349,8 @@ static void file_free(leat_storage *storage)
     leat_free(storage);
 }
 
-static const leat_storage_vtable file_vtable = {file_put,    file_get,           file_size,   file_list,
-                                                file_remove, file_remove_folder, file_create, file_free};
+static const leat_storage_vtable file_vtable = {file_put,           file_get,    file_size, file_list, file_remove,
+                                                file_remove_folder, file_create, file_free, file_copy};
 
 leat_code leat_storage_file_new(leat_storage **out, leat_error *error)
 {

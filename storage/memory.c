@@ -221,8 +221,9 @@ static void memory_free(leat_storage *storage)
     leat_free(self);
 }
 
-static const leat_storage_vtable memory_vtable = {memory_put,    memory_get,           memory_size,   memory_list,
-                                                  memory_remove, memory_remove_folder, memory_create, memory_free};
+static const leat_storage_vtable memory_vtable = {memory_put,    memory_get,    memory_size,
+                                                  memory_list,   memory_remove, memory_remove_folder,
+                                                  memory_create, memory_free,   NULL};
 
 leat_code leat_storage_memory_new(leat_storage **out, leat_error *error)
 {

@@ -75,6 +75,33 @@ void leat_storage_abort(leat_storage_writer *writer)
     if (writer) writer->vtable->abort(writer);
 }
 
+static leat_code copy_bytes(leat_storage *storage, const char *from, leat_storage_writer *writer, leat_error *error)
+{
+    enum { STEP_BYTES = 1 << 20 };
+    leat_bytes bytes = {0};
+    leat_code code = LEAT_OK;
+    for (uint64_t offset = 0; code == LEAT_OK; offset += bytes.size) {
+        leat_bytes_reset(&bytes);
+        code = leat_storage_get(storage, from, offset, STEP_BYTES, &bytes, error);
+        if (code != LEAT_OK || bytes.size == 0) break;
+        code = leat_storage_write(writer, bytes.data, bytes.size, error);
+    }
+    leat_bytes_done(&bytes);
+    return code;
+}
+
+leat_code leat_storage_copy(leat_storage *storage, const char *from, const char *to, leat_error *error)
+{
+    leat_code code = storage->vtable->copy ? storage->vtable->copy(storage, from, to, error) : LEAT_UNSUPPORTED;
+    if (code != LEAT_UNSUPPORTED) return code;
+    leat_storage_writer *writer;
+    LEAT_TRY(leat_storage_create(storage, to, &writer, error));
+    code = copy_bytes(storage, from, writer, error);
+    if (code == LEAT_OK) return leat_storage_finish(writer, error);
+    leat_storage_abort(writer);
+    return code;
+}
+
 void leat_storage_free(leat_storage *storage)
 {
     if (storage) storage->vtable->free(storage);

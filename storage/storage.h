@@ -43,6 +43,8 @@ typedef struct leat_storage_vtable {
     leat_code (*remove_folder)(leat_storage *self, const char *folder, leat_error *error);
     leat_code (*create)(leat_storage *self, const char *path, leat_storage_writer **out, leat_error *error);
     void (*free)(leat_storage *self);
+    /* Without moving the bytes; LEAT_UNSUPPORTED where that cannot be. NULL: never. */
+    leat_code (*copy)(leat_storage *self, const char *from, const char *to, leat_error *error);
 } leat_storage_vtable;
 
 struct leat_storage {
@@ -86,6 +88,9 @@ LEAT_CHECKED leat_code leat_storage_write(leat_storage_writer *writer, const voi
                                           leat_error *error);
 LEAT_CHECKED leat_code leat_storage_finish(leat_storage_writer *writer, leat_error *error);
 void leat_storage_abort(leat_storage_writer *writer); /* NULL is fine */
+/* The bytes of `from` under a second name, which appears whole or not at all. Neither may be changed in place later:
+ * storage may keep the bytes once (files: a hard link). LEAT_NOT_FOUND. */
+LEAT_CHECKED leat_code leat_storage_copy(leat_storage *storage, const char *from, const char *to, leat_error *error);
 
 /* Files below "/". One storage serves all paths. */
 LEAT_CHECKED leat_code leat_storage_file_new(leat_storage **out, leat_error *error);

@@ -337,8 +337,8 @@ static void sim_free(leat_storage *self)
     leat_free(self);
 }
 
-static const leat_storage_vtable sim_storage_vtable = {sim_put,    sim_get,           sim_size,   sim_list,
-                                                       sim_remove, sim_remove_folder, sim_create, sim_free};
+static const leat_storage_vtable sim_storage_vtable = {sim_put,           sim_get,    sim_size, sim_list, sim_remove,
+                                                       sim_remove_folder, sim_create, sim_free, NULL};
 
 leat_storage *sim_storage_new(sim_process *process)
 {

@@ -208,6 +208,49 @@ static void an_aborted_writer_leaves_nothing(void **state)
     if (here.is_file) assert_int_equal(rmdir(path("w")), 0); /* no hidden file either */
 }
 
+static void a_copy_holds_the_same_and_outlives_its_original(void **state)
+{
+    (void)state;
+    assert_int_equal(put("c/from", "hello", LEAT_PUT_REPLACE), LEAT_OK);
+    assert_int_equal(leat_storage_copy(here.storage, path("c/from"), path("c/d/to"), NULL), LEAT_OK);
+    assert_int_equal(put("c/old", "before", LEAT_PUT_REPLACE), LEAT_OK);
+    for (int i = 0; i < 2; i++) /* again, too */
+        assert_int_equal(leat_storage_copy(here.storage, path("c/from"), path("c/old"), NULL), LEAT_OK);
+    assert_int_equal(leat_storage_remove(here.storage, path("c/from"), NULL), LEAT_OK);
+    assert_holds("c/d/to", "hello");
+    assert_holds("c/old", "hello");
+    assert_lists("c", "d/ old");
+    leat_error error = {0};
+    assert_int_equal(leat_storage_copy(here.storage, path("c/from"), path("c/d/more"), &error), LEAT_NOT_FOUND);
+    assert_non_null(strstr(error.text, "c/from"));
+    assert_lists("c/d", "to");
+    if (!here.is_file) return;
+    assert_int_equal(leat_storage_remove(here.storage, path("c/d/to"), NULL), LEAT_OK);
+    assert_int_equal(rmdir(path("c/d")), 0); /* no hidden file either */
+}
+
+/* Where there can be no link: from another file system, when the machine has one at /dev/shm. */
+static void a_long_object_is_copied_from_elsewhere(void **state)
+{
+    (void)state;
+    enum { SIZE = (5 << 19) + 7 };
+    char from[80];
+    (void)snprintf(from, sizeof from, "%s/leat-test-storage-%d", here.is_file ? "/dev/shm" : "mem:", (int)getpid());
+    uint8_t *data = leat_alloc(SIZE);
+    leat_bytes bytes = {0};
+    assert_non_null(data);
+    for (size_t i = 0; i < SIZE; i++)
+        data[i] = (uint8_t)(i * 31 + (i >> 8));
+    assert_int_equal(leat_storage_put(here.storage, from, data, SIZE, LEAT_PUT_REPLACE, NULL), LEAT_OK);
+    assert_int_equal(leat_storage_copy(here.storage, from, path("long"), NULL), LEAT_OK);
+    assert_int_equal(leat_storage_remove(here.storage, from, NULL), LEAT_OK);
+    assert_int_equal(leat_storage_get_all(here.storage, path("long"), SIZE, &bytes, NULL), LEAT_OK);
+    assert_int_equal(bytes.size, SIZE);
+    assert_memory_equal(bytes.data, data, SIZE);
+    leat_bytes_done(&bytes);
+    leat_free(data);
+}
+
 static void paths_may_be_uris(void **state)
 {
     (void)state;
@@ -282,6 +325,7 @@ static void every_allocation_failure_is_reported_and_leaves_nothing_half(void **
         } else {
             leat_storage_abort(writer);
         }
+        if (code == LEAT_OK) code = leat_storage_copy(here.storage, path("m/a"), path("m/c"), NULL);
         if (code == LEAT_OK) code = leat_storage_list_folder(here.storage, path("m"), &list, NULL);
         if (code == LEAT_OK) code = leat_storage_get_all(here.storage, path("m/b"), 100, &bytes, NULL);
         leat_memory_fail_nth(0);
@@ -325,6 +369,8 @@ int main(void)
         CASE(removing_what_is_not_there_is_fine),
         CASE(a_written_object_appears_whole_at_the_end),
         CASE(an_aborted_writer_leaves_nothing),
+        CASE(a_copy_holds_the_same_and_outlives_its_original),
+        CASE(a_long_object_is_copied_from_elsewhere),
         CASE(paths_may_be_uris),
         CASE(of_several_writers_at_once_exactly_one_wins),
         CASE(every_allocation_failure_is_reported_and_leaves_nothing_half),
