@@ -102,6 +102,18 @@ leat_code leat_storage_copy(leat_storage *storage, const char *from, const char 
     return code;
 }
 
+leat_code leat_storage_get_version(leat_storage *storage, const char *path, size_t limit_bytes, leat_bytes *out,
+                                   leat_storage_version *version, leat_error *error)
+{
+    return storage->vtable->get_version(storage, path, limit_bytes, out, version, error);
+}
+
+leat_code leat_storage_replace(leat_storage *storage, const char *path, const void *data, size_t size,
+                               leat_storage_version *version, leat_error *error)
+{
+    return storage->vtable->replace(storage, path, data, size, version, error);
+}
+
 void leat_storage_free(leat_storage *storage)
 {
     if (storage) storage->vtable->free(storage);

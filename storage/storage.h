@@ -1,5 +1,5 @@
 /* Object storage: whole objects by path, ranged reads, conditional writes. Paths are URIs: "file:/a/b", "file:///a/b"
- * or a plain "/a/b"; "mem:/…" for tests; "s3://…" later. '/' separates, there are no empty parts.
+ * or a plain "/a/b"; "s3://bucket/a/b"; "mem:/…" for tests. '/' separates, there are no empty parts.
  *
  * Blocking: called on I/O threads (or fibers) only. Any thread. Nothing is acknowledged before it is durable: files are
  * fsynced, and so is their folder. Errors carry the path. */
@@ -19,6 +19,11 @@ typedef enum leat_put_mode {
     LEAT_PUT_REPLACE,
     LEAT_PUT_IF_ABSENT, /* LEAT_EXISTS when it is there; of several writers at once exactly one wins */
 } leat_put_mode;
+
+/* What tells an object's content from what it was before: S3's etag, a hash. Not to be looked into. */
+typedef struct leat_storage_version {
+    char text[128];
+} leat_storage_version;
 
 typedef struct leat_storage_entry {
     char *name; /* without the folder */
@@ -45,6 +50,10 @@ typedef struct leat_storage_vtable {
     void (*free)(leat_storage *self);
     /* Without moving the bytes; LEAT_UNSUPPORTED where that cannot be. NULL: never. */
     leat_code (*copy)(leat_storage *self, const char *from, const char *to, leat_error *error);
+    leat_code (*get_version)(leat_storage *self, const char *path, size_t limit_bytes, leat_bytes *out,
+                             leat_storage_version *version, leat_error *error);
+    leat_code (*replace)(leat_storage *self, const char *path, const void *data, size_t size,
+                         leat_storage_version *version, leat_error *error);
 } leat_storage_vtable;
 
 struct leat_storage {
@@ -92,7 +101,17 @@ void leat_storage_abort(leat_storage_writer *writer); /* NULL is fine */
  * storage may keep the bytes once (files: a hard link). LEAT_NOT_FOUND. */
 LEAT_CHECKED leat_code leat_storage_copy(leat_storage *storage, const char *from, const char *to, leat_error *error);
 
-/* Files below "/". One storage serves all paths. */
+/* As leat_storage_get_all, and the version that these bytes are. */
+LEAT_CHECKED leat_code leat_storage_get_version(leat_storage *storage, const char *path, size_t limit_bytes,
+                                                leat_bytes *out, leat_storage_version *version, leat_error *error);
+/* Replaces the object if it is still of this version, which becomes that of the new bytes. LEAT_CONFLICT when it is of
+ * another or gone; of several at once exactly one wins, in whatever processes. For leases and pointers: objects that
+ * are made by LEAT_PUT_IF_ABSENT and changed in no other way. After LEAT_IO and the like it is not known which bytes
+ * there are. */
+LEAT_CHECKED leat_code leat_storage_replace(leat_storage *storage, const char *path, const void *data, size_t size,
+                                            leat_storage_version *version, leat_error *error);
+
+/* Files below "/". */
 LEAT_CHECKED leat_code leat_storage_file_new(leat_storage **out, leat_error *error);
 /* In memory; for tests. */
 LEAT_CHECKED leat_code leat_storage_memory_new(leat_storage **out, leat_error *error);
