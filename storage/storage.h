@@ -12,6 +12,8 @@
 #include "common/bytes.h"
 #include "common/error.h"
 
+struct leat_config;
+struct leat_env;
 typedef struct leat_storage leat_storage;
 typedef struct leat_storage_writer leat_storage_writer;
 
@@ -115,4 +117,11 @@ LEAT_CHECKED leat_code leat_storage_replace(leat_storage *storage, const char *p
 LEAT_CHECKED leat_code leat_storage_file_new(leat_storage **out, leat_error *error);
 /* In memory; for tests. */
 LEAT_CHECKED leat_code leat_storage_memory_new(leat_storage **out, leat_error *error);
+/* Objects of S3. Both are borrowed, and must outlive the storage. LEAT_DENIED: no credentials. */
+LEAT_CHECKED leat_code leat_storage_s3_new(const struct leat_config *config, struct leat_env *env, leat_storage **out,
+                                           leat_error *error);
+/* One storage for all paths, by their scheme: files, and S3, which is set up when its first path comes. What programs
+ * use. Both are borrowed, and must outlive the storage. */
+LEAT_CHECKED leat_code leat_storage_schemes_new(const struct leat_config *config, struct leat_env *env,
+                                                leat_storage **out, leat_error *error);
 void leat_storage_free(leat_storage *storage);

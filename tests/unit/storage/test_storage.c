@@ -11,6 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/config.h"
+#include "common/env.h"
 #include "common/memory.h"
 #include "storage/storage.h"
 
@@ -38,11 +40,31 @@ static int make_memory(void **state)
     return leat_storage_memory_new(&here.storage, NULL) == LEAT_OK ? 0 : -1;
 }
 
+static leat_env *env;
+static leat_config config;
+
+/* Through the one storage that programs use. */
+static int make_s3(void **state)
+{
+    (void)state;
+    here.is_file = false;
+    const char *endpoint = getenv("S3_ENDPOINT");
+    (void)snprintf(here.root, sizeof here.root, "s3://%s/storage-%d", getenv("S3_BUCKET"), (int)getpid());
+    return endpoint && leat_config_set(&config, "s3.endpoint", endpoint, NULL) == LEAT_OK &&
+                   leat_env_system_new(1, 1, &env, NULL) == LEAT_OK &&
+                   leat_storage_schemes_new(&config, env, &here.storage, NULL) == LEAT_OK
+               ? 0
+               : -1;
+}
+
 static int drop(void **state)
 {
     (void)state;
     leat_code code = leat_storage_remove_folder(here.storage, here.root, NULL);
     leat_storage_free(here.storage);
+    leat_env_system_free(env);
+    leat_config_done(&config);
+    env = NULL;
     return code == LEAT_OK ? 0 : -1;
 }
 
@@ -440,8 +462,36 @@ static void files_are_readable_by_others(void **state)
 #test " in memory", test, make_memory, drop, NULL                                                              \
     }
 
-int main(void)
+#define S3_CASE(test)                                                                                                  \
+    {                                                                                                                  \
+#test " in S3", test, make_s3, drop, NULL                                                                      \
+    }
+
+static int test_s3(void)
 {
+    const struct CMUnitTest list[] = {
+        S3_CASE(what_is_put_is_there),
+        S3_CASE(a_conditional_put_does_not_replace),
+        S3_CASE(what_is_not_there_is_told_with_its_path),
+        S3_CASE(ranges_end_at_the_objects_end),
+        S3_CASE(an_object_beyond_the_limit_is_refused),
+        S3_CASE(a_folder_lists_its_own_in_order),
+        S3_CASE(removing_what_is_not_there_is_fine),
+        S3_CASE(a_written_object_appears_whole_at_the_end),
+        S3_CASE(an_aborted_writer_leaves_nothing),
+        S3_CASE(a_copy_holds_the_same_and_outlives_its_original),
+        S3_CASE(a_long_object_is_copied_from_elsewhere),
+        S3_CASE(what_has_changed_is_not_replaced),
+        S3_CASE(of_several_that_replace_none_is_lost),
+        S3_CASE(of_several_writers_at_once_exactly_one_wins),
+        S3_CASE(every_allocation_failure_is_reported_and_leaves_nothing_half),
+    };
+    return cmocka_run_group_tests(list, NULL, NULL);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "s3") == 0) return test_s3();
     const struct CMUnitTest list[] = {
         CASE(what_is_put_is_there),
         CASE(a_conditional_put_does_not_replace),
