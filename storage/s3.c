@@ -80,6 +80,8 @@ static leat_code s3_size(leat_storage *storage, const char *path, uint64_t *out,
     LEAT_TRY(leat_s3_place_of(path, false, &place, error));
     leat_s3_call call = {.operation = "HeadObject", .method = "HEAD", .place = &place};
     leat_code code = leat_s3_send((leat_s3 *)storage, &call, error);
+    if (code == LEAT_OK && !call.reply.has_length)
+        code = leat_fail(error, LEAT_CORRUPT, "HeadObject %s: the reply has no Content-Length", path);
     if (code == LEAT_OK) *out = call.reply.length;
     leat_s3_call_done(&call);
     return code;

@@ -254,7 +254,9 @@ static leat_code curl_send(leat_s3_transport *transport, const leat_s3_wire *wir
     }
     give_handle(self, easy);
     curl.slist_free_all(headers);
-    return result == CURLE_OK ? LEAT_OK : fail_of(&both, result, detail, error);
+    if (result != CURLE_OK) return fail_of(&both, result, detail, error);
+    /* libcurl takes a connection that closes in the middle of the head for the head's end. */
+    return reply->is_head_whole ? LEAT_OK : leat_fail(error, LEAT_IO, "the head of the reply was cut");
 }
 
 static void transport_free(leat_s3_transport *transport)

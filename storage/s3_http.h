@@ -28,12 +28,14 @@ typedef struct leat_s3_reply {
     size_t out_max;  /* bytes; more is an error */
     leat_bytes text; /* the body of other statuses, up to LEAT_S3_ERROR_BYTES_MAX */
     char etag[128], date[64], request_id[128], region[32], content_range[96], mark[64], encryption[32];
-    uint64_t length; /* Content-Length; what HEAD asks for */
+    bool has_length, is_head_whole; /* the empty line behind the head came */
+    uint64_t length;                /* Content-Length; what HEAD asks for */
 } leat_s3_reply;
 
 typedef struct leat_s3_transport leat_s3_transport;
 struct leat_s3_transport {
-    /* LEAT_OK when a reply came, whatever its status. LEAT_UNAVAILABLE, LEAT_TIMEOUT, LEAT_IO may pass. Any thread. */
+    /* LEAT_OK when a whole reply came, whatever its status. LEAT_UNAVAILABLE, LEAT_TIMEOUT, LEAT_IO may pass. Any
+     * thread. */
     leat_code (*send)(leat_s3_transport *self, const leat_s3_wire *wire, leat_s3_reply *reply, leat_error *error);
     void (*free)(leat_s3_transport *self);
 };

@@ -33,6 +33,7 @@ static bool take_status(leat_s3_reply *reply, const char *line, size_t size)
     for (int i = 0; at && i < 3 && at < end && *at >= '0' && *at <= '9'; i++)
         status = status * 10 + (*at++ - '0');
     reply->status = status;
+    reply->is_head_whole = false;
     return true;
 }
 
@@ -42,6 +43,7 @@ static void take_length(leat_s3_reply *reply, const char *value, size_t size)
     for (size_t i = 0; i < size && i < 19 && value[i] >= '0' && value[i] <= '9'; i++)
         length = length * 10 + (uint64_t)(value[i] - '0');
     reply->length = length;
+    reply->has_length = size > 0;
 }
 
 void leat_s3_reply_line(leat_s3_reply *reply, const char *line, size_t size)
@@ -60,6 +62,7 @@ void leat_s3_reply_line(leat_s3_reply *reply, const char *line, size_t size)
         {"x-amz-server-side-encryption", reply->encryption, sizeof reply->encryption},
     };
     if (take_status(reply, line, size)) return;
+    if (size <= 2 && size && line[size - 1] == '\n') reply->is_head_whole = true;
     const char *colon = memchr(line, ':', size);
     if (!colon) return;
     size_t name_size = (size_t)(colon - line), value_size = size - name_size - 1;
