@@ -14,9 +14,11 @@ from lab.cluster import ROOT, Cluster, LabError, wait_until
 from lab.s3 import S3
 from pypaimon import CatalogFactory
 
-JOB = """
+CATALOG = """
 CREATE CATALOG house WITH ('type' = 'paimon', 'warehouse' = 's3://test/house');
 USE CATALOG house;
+"""
+JOB = f"""{CATALOG}
 CREATE TEMPORARY TABLE made (id BIGINT, amount DECIMAL(10, 2), note STRING) WITH (
   'connector' = 'datagen', 'rows-per-second' = '2000', 'fields.id.kind' = 'sequence', 'fields.id.start' = '1',
   'fields.id.end' = '20000', 'fields.note.length' = '40'
@@ -106,7 +108,7 @@ def test_tables_and_checkpoints_on_s3_survive_a_killed_task_manager(cluster: Clu
     for name in ("appended", "by_key"):
         check("verify", s3.local(f"house/default.db/{name}"), "--deep")
     wait_until("its checkpoints are removed", 20, lambda: not list(s3.local(f"checkpoints/{job}").glob("chk-*")))
-    query = JOB.split("CREATE TEMPORARY")[0] + "SET 'execution.runtime-mode' = 'batch'; SELECT COUNT(*) FROM appended;"
+    query = CATALOG + "SET 'execution.runtime-mode' = 'batch'; SELECT COUNT(*) FROM appended;"
     assert str(ROWS) in cluster.leat("run", "-e", query)
 
 
@@ -116,7 +118,7 @@ def test_what_s3_refuses_is_told_with_a_hint(build: Path, tmp_path: Path, s3: S3
     try:
         made.start(1, 1)
         with pytest.raises(LabError) as told:
-            made.leat("run", "-e", JOB.split("USE CATALOG")[0])
+            made.leat("run", "-e", CATALOG)
         text = str(told.value)
         assert "SignatureDoesNotMatch" in text
         assert "the secret key is wrong" in text
