@@ -21,7 +21,7 @@ typedef struct read_check {
 /* "bytes 0-9/100". */
 static bool parse_range(const char *text, uint64_t *first, uint64_t *last, uint64_t *total)
 {
-    return sscanf(text, "bytes %" SCNu64 "-%" SCNu64 "/%" SCNu64, first, last, total) == 3 && *first <= *last &&
+    return sscanf(text, "bytes %19" SCNu64 "-%19" SCNu64 "/%19" SCNu64, first, last, total) == 3 && *first <= *last &&
            *last < *total;
 }
 

@@ -142,6 +142,7 @@ void leat_s3_call_done(leat_s3_call *call)
 typedef struct attempt {
     leat_bytes host, path, url, authorization;
     char payload[LEAT_SHA256_HEX_BYTES], time[LEAT_S3_TIME_BYTES];
+    int64_t time_ms; /* that was signed */
     leat_s3_pair headers[LEAT_S3_PAIRS_MAX];
     size_t headers_count;
 } attempt;
@@ -158,7 +159,8 @@ static void attempt_done(attempt *self)
 static leat_code sign(leat_s3 *self, const leat_s3_call *call, attempt *made, leat_error *error)
 {
     const leat_s3_options *options = &self->options;
-    leat_s3_time(leat_env_now_ms(self->env) + atomic_load(&self->skew_ms), made->time);
+    made->time_ms = leat_env_now_ms(self->env) + atomic_load(&self->skew_ms);
+    leat_s3_time(made->time_ms, made->time);
     leat_s3_pair *headers = made->headers;
     size_t count = call->headers_count;
     memcpy(headers, call->headers, count * sizeof *headers);
@@ -265,28 +267,23 @@ static leat_code fail_call(const leat_s3 *self, const leat_s3_call *call, leat_c
     return code;
 }
 
-/* How far the reply's date is from the time that was signed. */
-static int64_t clock_off_ms(leat_s3 *self, const leat_s3_call *call)
-{
-    int64_t theirs = leat_s3_parse_date(call->reply.date);
-    return theirs < 0 ? 0 : theirs - (leat_env_now_ms(self->env) + atomic_load(&self->skew_ms));
-}
-
 /* After a try: whether to make another, after how long. */
-static leat_s3_verdict look(leat_s3 *self, leat_s3_call *call, leat_code sent, bool *is_clock_set)
+static leat_s3_verdict look(leat_s3 *self, leat_s3_call *call, const attempt *made, leat_code sent, bool *is_clock_set)
 {
     call->failure = (leat_s3_failure){0};
     if (sent == LEAT_OK && call->reply.status / 100 != 2)
         (void)leat_s3_read_failure(call->reply.text.data, call->reply.text.size, &call->failure);
-    int64_t off_ms = sent == LEAT_OK ? clock_off_ms(self, call) : 0;
+    int64_t theirs_ms = sent == LEAT_OK ? leat_s3_parse_date(call->reply.date) : -1;
+    int64_t off_ms = theirs_ms < 0 ? 0 : theirs_ms - made->time_ms;
     leat_s3_verdict verdict = leat_s3_judge(sent, call->reply.status, &call->failure, off_ms);
     /* A request that went out and came to no clear end may have been carried out; so may one that was sent twice. */
     bool is_open = verdict == LEAT_S3_AGAIN && (sent == LEAT_OK ? call->reply.status >= 500 : call->reply.sends > 0);
     call->is_unsure |= is_open || call->reply.sends > 1;
     if (verdict != LEAT_S3_CLOCK) return verdict;
-    if (*is_clock_set || off_ms == 0) return LEAT_S3_NEVER;
+    if (*is_clock_set || theirs_ms < 0) return LEAT_S3_NEVER;
     *is_clock_set = true;
-    atomic_fetch_add(&self->skew_ms, off_ms);
+    /* Stored, not added: other threads find out the same. */
+    atomic_store(&self->skew_ms, theirs_ms - leat_env_now_ms(self->env));
     leat_log(LEAT_LOG_WARN, "s3", "the clock is %" PRId64 " s off from the server's; signing with the server's time",
              -off_ms / 1000);
     return LEAT_S3_CLOCK;
@@ -302,7 +299,7 @@ static leat_code send_until(leat_s3 *self, leat_s3_call *call, attempt *made, le
         leat_error last = {0}; /* a try's own: the call may succeed yet */
         leat_s3_reply_reset(&call->reply, out_size);
         leat_code sent = try_once(self, call, made, &last);
-        leat_s3_verdict verdict = look(self, call, sent, &is_clock_set);
+        leat_s3_verdict verdict = look(self, call, made, sent, &is_clock_set);
         if (verdict == LEAT_S3_DONE && call->check) {
             sent = call->check(call, &last);
             if (sent != LEAT_OK) verdict = leat_code_is_transient(sent) ? LEAT_S3_AGAIN : LEAT_S3_NEVER;
