@@ -129,8 +129,8 @@ static leat_code start(process *self, const arguments *given, leat_error *error)
     }
     leat_connectors_register(&self->registry);
     leat_paimon_register(&self->registry);
-    LEAT_TRY(leat_storage_file_new(&self->storage, error));
     LEAT_TRY(leat_env_system_new(IO_THREADS, IO_QUEUE_MAX, &self->env, error));
+    LEAT_TRY(leat_storage_schemes_new(&given->config, self->env, &self->storage, error));
     self->env->storage = self->storage;
     LEAT_TRY(leat_jm_net_new(given->address, given->control_port, &self->net, error));
     self->manager = (leat_jobmanager){.env = self->env,

@@ -190,12 +190,16 @@ static leat_code check_options(const leat_config *options, leat_error *error)
     static const char *const known[] = {"type", "warehouse", "default-database", "metastore"};
     for (size_t i = 0; i < options->count; i++) {
         const char *key = options->entries[i].key;
-        bool is_known = strncmp(key, "s3.", 3) == 0 || strncmp(key, "table-default.", 14) == 0;
+        bool is_known = strncmp(key, "table-default.", 14) == 0;
         for (size_t k = 0; k < sizeof known / sizeof *known; k++)
             is_known |= strcmp(key, known[k]) == 0;
         if (!is_known) {
             (void)leat_fail(error, LEAT_UNSUPPORTED, "The catalog option '%s' is not supported", key);
-            leat_fail_hint(error, "known are 'type', 'warehouse', 'default-database'");
+            if (strncmp(key, "s3.", 3) == 0)
+                leat_fail_hint(error, "S3 is set up for the whole cluster: s3.* in leat.yaml or with -D when it is "
+                                      "started, or AWS_* in its environment");
+            else
+                leat_fail_hint(error, "known are 'type', 'warehouse', 'default-database'");
             return LEAT_UNSUPPORTED;
         }
         if (strcmp(key, "metastore") == 0 && strcmp(options->entries[i].value, "filesystem") != 0)

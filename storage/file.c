@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "common/memory.h"
-#include "storage/storage.h"
+#include "storage/file.h"
 
 /* A file appears under its name only when it is whole and on disk: it is written as ".NAME.<pid>-<n>.tmp" in the same
  * folder, fsynced, then renamed (REPLACE) or linked (IF_ABSENT: link(2) fails if the name is taken), then the folder is
@@ -23,7 +23,7 @@ typedef struct file_writer {
 
 static atomic_uint temporary_number;
 
-static leat_code local_path(const char *uri, const char **out, leat_error *error)
+leat_code leat_file_path(const char *uri, const char **out, leat_error *error)
 {
     const char *path = uri;
     if (strncmp(path, "file:", 5) == 0) {
@@ -148,7 +148,7 @@ static leat_code file_create(leat_storage *storage, const char *uri, leat_storag
 {
     (void)storage;
     const char *path;
-    LEAT_TRY(local_path(uri, &path, error));
+    LEAT_TRY(leat_file_path(uri, &path, error));
     file_writer *self = leat_calloc(1, sizeof *self);
     if (!self) return leat_fail_no_memory(error);
     self->writer.vtable = &file_writer_vtable;
@@ -206,8 +206,8 @@ static leat_code file_copy(leat_storage *storage, const char *from_uri, const ch
     (void)storage;
     const char *from, *to;
     char temporary[PATH_MAX];
-    LEAT_TRY(local_path(from_uri, &from, error));
-    LEAT_TRY(local_path(to_uri, &to, error));
+    LEAT_TRY(leat_file_path(from_uri, &from, error));
+    LEAT_TRY(leat_file_path(to_uri, &to, error));
     LEAT_TRY(name_temporary(to, temporary, error));
     LEAT_TRY(sync_file(from, error));
     LEAT_TRY(make_folders(to, error));
@@ -242,7 +242,7 @@ static leat_code file_get(leat_storage *storage, const char *uri, uint64_t offse
 {
     (void)storage;
     const char *path;
-    LEAT_TRY(local_path(uri, &path, error));
+    LEAT_TRY(leat_file_path(uri, &path, error));
     int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0) return fail_at(error, errno, "open", path);
     struct stat status;
@@ -260,7 +260,7 @@ static leat_code file_size(leat_storage *storage, const char *uri, uint64_t *out
 {
     (void)storage;
     const char *path;
-    LEAT_TRY(local_path(uri, &path, error));
+    LEAT_TRY(leat_file_path(uri, &path, error));
     struct stat status;
     if (stat(path, &status) != 0) return fail_at(error, errno, "stat", path);
     if (S_ISDIR(status.st_mode)) return leat_fail(error, LEAT_NOT_FOUND, "%s is a folder", path);
@@ -288,18 +288,23 @@ static leat_code add_entry(DIR *folder, const char *name, leat_storage_list *out
     return LEAT_OK;
 }
 
+/* Files that are being written, and locks. */
+static bool is_ours(const char *name)
+{
+    const char *last = strrchr(name, '.');
+    return name[0] == '.' && last != name && (strcmp(last, ".tmp") == 0 || strcmp(last, ".lock") == 0);
+}
+
 static leat_code file_list(leat_storage *storage, const char *uri, leat_storage_list *out, leat_error *error)
 {
     (void)storage;
     const char *path;
-    LEAT_TRY(local_path(uri, &path, error));
+    LEAT_TRY(leat_file_path(uri, &path, error));
     DIR *folder = opendir(path);
     if (!folder) return errno == ENOENT ? LEAT_OK : fail_at(error, errno, "open folder", path);
     leat_code code = LEAT_OK;
     for (struct dirent *entry; code == LEAT_OK && (entry = readdir(folder));) {
-        size_t length = strlen(entry->d_name);
-        bool is_temporary = entry->d_name[0] == '.' && length > 4 && strcmp(entry->d_name + length - 4, ".tmp") == 0;
-        if (is_temporary || strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
+        if (is_ours(entry->d_name) || strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
         code = add_entry(folder, entry->d_name, out, error);
     }
     closedir(folder);
@@ -311,7 +316,7 @@ static leat_code file_remove(leat_storage *storage, const char *uri, leat_error 
 {
     (void)storage;
     const char *path;
-    LEAT_TRY(local_path(uri, &path, error));
+    LEAT_TRY(leat_file_path(uri, &path, error));
     if (unlink(path) != 0 && errno != ENOENT) return fail_at(error, errno, "remove", path);
     return LEAT_OK;
 }
@@ -345,7 +350,7 @@ static leat_code file_remove_folder(leat_storage *storage, const char *uri, leat
 {
     (void)storage;
     const char *path;
-    LEAT_TRY(local_path(uri, &path, error));
+    LEAT_TRY(leat_file_path(uri, &path, error));
     return remove_tree(path, 0, error);
 }
 
@@ -401,7 +406,7 @@ static leat_code file_scratch_new(leat_storage *storage, const char *uri, leat_s
 {
     (void)storage;
     const char *folder;
-    LEAT_TRY(local_path(uri, &folder, error));
+    LEAT_TRY(leat_file_path(uri, &folder, error));
     file_scratch *self = leat_calloc(1, sizeof *self);
     if (!self) return leat_fail_no_memory(error);
     self->scratch.vtable = &scratch_vtable;
@@ -419,9 +424,18 @@ static void file_free(leat_storage *storage)
     leat_free(storage);
 }
 
-static const leat_storage_vtable file_vtable = {file_put,    file_get,           file_size,   file_list,
-                                                file_remove, file_remove_folder, file_create, file_free,
-                                                file_copy,   file_scratch_new};
+static const leat_storage_vtable file_vtable = {.put = file_put,
+                                                .get = file_get,
+                                                .size = file_size,
+                                                .list = file_list,
+                                                .remove = file_remove,
+                                                .remove_folder = file_remove_folder,
+                                                .create = file_create,
+                                                .free = file_free,
+                                                .copy = file_copy,
+                                                .scratch = file_scratch_new,
+                                                .get_version = leat_file_get_version,
+                                                .replace = leat_file_replace};
 
 leat_code leat_storage_file_new(leat_storage **out, leat_error *error)
 {

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "common/memory.h"
-#include "storage/storage.h"
+#include "storage/file.h"
 
 /* A sorted array of objects under one lock: small and slow, for tests. Folders exist where objects are. */
 
@@ -263,9 +263,42 @@ static void memory_free(leat_storage *storage)
     leat_free(self);
 }
 
-static const leat_storage_vtable memory_vtable = {memory_put,    memory_get,           memory_size,   memory_list,
-                                                  memory_remove, memory_remove_folder, memory_create, memory_free,
-                                                  NULL,          memory_scratch_new};
+static leat_code memory_get_version(leat_storage *storage, const char *path, size_t limit_bytes, leat_bytes *out,
+                                    leat_storage_version *version, leat_error *error)
+{
+    size_t before = out->size;
+    LEAT_TRY(leat_storage_get_all(storage, path, limit_bytes, out, error));
+    leat_version_of(out->data ? out->data + before : NULL, out->size - before, version);
+    return LEAT_OK;
+}
+
+static leat_code memory_replace(leat_storage *storage, const char *path, const void *data, size_t size,
+                                leat_storage_version *version, leat_error *error)
+{
+    memory_storage *self = (memory_storage *)storage;
+    leat_storage_version there = {0};
+    pthread_mutex_lock(&self->lock);
+    object *known = find(self, path);
+    if (known) leat_version_of(known->data.data, known->data.size, &there);
+    leat_code code = known && strcmp(there.text, version->text) == 0
+                         ? put_locked(self, path, data, size, LEAT_PUT_REPLACE, error)
+                         : leat_fail(error, LEAT_CONFLICT, "replace %s: it has changed", path);
+    if (code == LEAT_OK) leat_version_of(data, size, version);
+    pthread_mutex_unlock(&self->lock);
+    return code;
+}
+
+static const leat_storage_vtable memory_vtable = {.put = memory_put,
+                                                  .get = memory_get,
+                                                  .size = memory_size,
+                                                  .list = memory_list,
+                                                  .remove = memory_remove,
+                                                  .remove_folder = memory_remove_folder,
+                                                  .create = memory_create,
+                                                  .free = memory_free,
+                                                  .scratch = memory_scratch_new,
+                                                  .get_version = memory_get_version,
+                                                  .replace = memory_replace};
 
 leat_code leat_storage_memory_new(leat_storage **out, leat_error *error)
 {

@@ -104,7 +104,10 @@ leat_code leat_storage_copy(leat_storage *storage, const char *from, const char 
 
 leat_code leat_storage_scratch(leat_storage *storage, const char *folder, leat_scratch **out, leat_error *error)
 {
-    return storage->vtable->scratch(storage, folder, out, error);
+    if (storage->vtable->scratch) return storage->vtable->scratch(storage, folder, out, error);
+    leat_code code = leat_fail(error, LEAT_UNSUPPORTED, "%s can't hold scratch bytes", folder);
+    leat_fail_hint(error, "'io.tmp.dirs' names a local folder");
+    return code;
 }
 
 leat_code leat_scratch_append(leat_scratch *scratch, const void *data, size_t size, leat_error *error)
@@ -120,6 +123,18 @@ leat_code leat_scratch_read(leat_scratch *scratch, uint64_t offset, size_t size,
 void leat_scratch_free(leat_scratch *scratch)
 {
     if (scratch) scratch->vtable->free(scratch);
+}
+
+leat_code leat_storage_get_version(leat_storage *storage, const char *path, size_t limit_bytes, leat_bytes *out,
+                                   leat_storage_version *version, leat_error *error)
+{
+    return storage->vtable->get_version(storage, path, limit_bytes, out, version, error);
+}
+
+leat_code leat_storage_replace(leat_storage *storage, const char *path, const void *data, size_t size,
+                               leat_storage_version *version, leat_error *error)
+{
+    return storage->vtable->replace(storage, path, data, size, version, error);
 }
 
 void leat_storage_free(leat_storage *storage)

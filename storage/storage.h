@@ -1,5 +1,5 @@
 /* Object storage: whole objects by path, ranged reads, conditional writes. Paths are URIs: "file:/a/b", "file:///a/b"
- * or a plain "/a/b"; "mem:/…" for tests; "s3://…" later. '/' separates, there are no empty parts.
+ * or a plain "/a/b"; "s3://bucket/a/b"; "mem:/…" for tests. '/' separates, there are no empty parts.
  *
  * Blocking: called on I/O threads (or fibers) only. Any thread. Nothing is acknowledged before it is durable: files are
  * fsynced, and so is their folder. Errors carry the path. */
@@ -12,6 +12,8 @@
 #include "common/bytes.h"
 #include "common/error.h"
 
+struct leat_config;
+struct leat_env;
 typedef struct leat_storage leat_storage;
 typedef struct leat_storage_writer leat_storage_writer;
 typedef struct leat_scratch leat_scratch;
@@ -20,6 +22,11 @@ typedef enum leat_put_mode {
     LEAT_PUT_REPLACE,
     LEAT_PUT_IF_ABSENT, /* LEAT_EXISTS when it is there; of several writers at once exactly one wins */
 } leat_put_mode;
+
+/* What tells an object's content from what it was before: S3's etag, a hash. Not to be looked into. */
+typedef struct leat_storage_version {
+    char text[128];
+} leat_storage_version;
 
 typedef struct leat_storage_entry {
     char *name; /* without the folder */
@@ -47,6 +54,10 @@ typedef struct leat_storage_vtable {
     /* Without moving the bytes; LEAT_UNSUPPORTED where that cannot be. NULL: never. */
     leat_code (*copy)(leat_storage *self, const char *from, const char *to, leat_error *error);
     leat_code (*scratch)(leat_storage *self, const char *folder, leat_scratch **out, leat_error *error);
+    leat_code (*get_version)(leat_storage *self, const char *path, size_t limit_bytes, leat_bytes *out,
+                             leat_storage_version *version, leat_error *error);
+    leat_code (*replace)(leat_storage *self, const char *path, const void *data, size_t size,
+                         leat_storage_version *version, leat_error *error);
 } leat_storage_vtable;
 
 struct leat_storage {
@@ -116,8 +127,25 @@ LEAT_CHECKED leat_code leat_scratch_read(leat_scratch *scratch, uint64_t offset,
                                          leat_error *error);
 void leat_scratch_free(leat_scratch *scratch); /* NULL is fine */
 
-/* Files below "/". One storage serves all paths. */
+/* As leat_storage_get_all, and the version that these bytes are. */
+LEAT_CHECKED leat_code leat_storage_get_version(leat_storage *storage, const char *path, size_t limit_bytes,
+                                                leat_bytes *out, leat_storage_version *version, leat_error *error);
+/* Replaces the object if it is still of this version, which becomes that of the new bytes. LEAT_CONFLICT when it is of
+ * another or gone; of several at once exactly one wins, in whatever processes. For leases and pointers: objects that
+ * are made by LEAT_PUT_IF_ABSENT and changed in no other way. After LEAT_IO and the like it is not known which bytes
+ * there are. */
+LEAT_CHECKED leat_code leat_storage_replace(leat_storage *storage, const char *path, const void *data, size_t size,
+                                            leat_storage_version *version, leat_error *error);
+
+/* Files below "/". */
 LEAT_CHECKED leat_code leat_storage_file_new(leat_storage **out, leat_error *error);
 /* In memory; for tests. */
 LEAT_CHECKED leat_code leat_storage_memory_new(leat_storage **out, leat_error *error);
+/* Objects of S3. Both are borrowed, and must outlive the storage. LEAT_DENIED: no credentials. */
+LEAT_CHECKED leat_code leat_storage_s3_new(const struct leat_config *config, struct leat_env *env, leat_storage **out,
+                                           leat_error *error);
+/* One storage for all paths, by their scheme: files, and S3, which is set up when its first path comes. What programs
+ * use. Both are borrowed, and must outlive the storage. */
+LEAT_CHECKED leat_code leat_storage_schemes_new(const struct leat_config *config, struct leat_env *env,
+                                                leat_storage **out, leat_error *error);
 void leat_storage_free(leat_storage *storage);

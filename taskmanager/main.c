@@ -80,8 +80,8 @@ static leat_code start(process *self, const arguments *given, leat_error *error)
     char host[32] = "tm";
     (void)gethostname(host, sizeof host - 1);
     snprintf(self->id, sizeof self->id, "%.31s-%d", host, (int)getpid());
-    LEAT_TRY(leat_storage_file_new(&self->storage, error));
     LEAT_TRY(leat_env_system_new((int)leat_config_int(config, LEAT_OPTION_IO_THREADS), 1 << 16, &self->env, error));
+    LEAT_TRY(leat_storage_schemes_new(config, self->env, &self->storage, error));
     self->env->storage = self->storage;
     self->env->tmp_folder = leat_config_string(config, LEAT_OPTION_TMP_DIR);
     LEAT_TRY(leat_pool_new((int)leat_config_int(config, LEAT_OPTION_WORKERS), &self->executor, error));

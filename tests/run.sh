@@ -37,8 +37,15 @@ configure_asan() {
     compile build-asan
 }
 
+# Servers that tests need and Debian has not: built once, into the cache of services (minutes); each test says so if one is
+# missing.
+build_services() {
+    tests/services/s3 install && tests/services/toxiproxy install
+}
+
 test_unit() {
     step "unit tests and simulation, with address and undefined-behaviour sanitizers"
+    build_services
     configure_asan
     rm -f build-asan/meson-logs/testlog.json
     meson test -C build-asan --no-rebuild --print-errorlogs --timeout-multiplier 3
@@ -48,6 +55,7 @@ test_unit() {
 # pytest's arguments may be given, to run a part of them.
 test_integration() {
     step "integration tests against MariaDB and pypaimon, with address and undefined-behaviour sanitizers"
+    build_services
     configure_asan
     rm -f build-test/integration.xml
     LEAT_BUILD="$PWD/build-asan" pytest -q --junitxml=build-test/integration.xml tests/integration "$@"

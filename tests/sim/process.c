@@ -345,8 +345,37 @@ static void sim_free(leat_storage *self)
     leat_free(self);
 }
 
-static const leat_storage_vtable sim_storage_vtable = {sim_put,           sim_get,    sim_size, sim_list, sim_remove,
-                                                       sim_remove_folder, sim_create, sim_free, NULL,     sim_scratch};
+static leat_code sim_get_version(leat_storage *self, const char *path, size_t limit_bytes, leat_bytes *out,
+                                 leat_storage_version *version, leat_error *error)
+{
+    outcome result = enter(self, "get", path, error);
+    if (result != GOOD) return leat_fail(error, LEAT_IO, "get %s: simulated failure", path);
+    return leat_storage_get_version(world_of(self)->objects, path, limit_bytes, out, version, error);
+}
+
+static leat_code sim_replace(leat_storage *self, const char *path, const void *data, size_t size,
+                             leat_storage_version *version, leat_error *error)
+{
+    outcome result = enter(self, "replace", path, error);
+    if (result == FAILS) return LEAT_IO;
+    leat_storage_version next = *version;
+    leat_code code = leat_storage_replace(world_of(self)->objects, path, data, size, &next, error);
+    code = leave(result, code, "replace", path, error);
+    if (code == LEAT_OK) *version = next;
+    return code;
+}
+
+static const leat_storage_vtable sim_storage_vtable = {.put = sim_put,
+                                                       .get = sim_get,
+                                                       .size = sim_size,
+                                                       .list = sim_list,
+                                                       .remove = sim_remove,
+                                                       .remove_folder = sim_remove_folder,
+                                                       .create = sim_create,
+                                                       .free = sim_free,
+                                                       .scratch = sim_scratch,
+                                                       .get_version = sim_get_version,
+                                                       .replace = sim_replace};
 
 leat_storage *sim_storage_new(sim_process *process)
 {

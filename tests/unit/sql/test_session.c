@@ -208,6 +208,8 @@ static void catalogs_are_the_clusters_temporary_objects_the_sessions(void **stat
     must(self, "CREATE CATALOG house WITH ('type'='paimon', 'warehouse'='mem:/house')");
     fails(self, "CREATE CATALOG house WITH ('type'='paimon', 'warehouse'='mem:/other')", LEAT_EXISTS,
           "with other options", "DROP CATALOG");
+    fails(self, "CREATE CATALOG s WITH ('type'='paimon', 'warehouse'='s3://b/w', 's3.endpoint'='http://h')",
+          LEAT_UNSUPPORTED, "'s3.endpoint' is not supported", "whole cluster");
     leat_session_result last;
     assert_int_equal(run(self, "SHOW TABLES FROM house.`default`", &last, NULL), LEAT_OK);
     assert_int_equal(last.rows_count, 1);

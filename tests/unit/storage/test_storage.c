@@ -1,4 +1,5 @@
-/* The same cases for every kind of storage: they must not be told apart. */
+/* The same cases for every kind of storage: they must not be told apart. With the argument "s3", those of S3 alone,
+ * against the server that tests/integration/with_s3 has started. */
 #include "tests/unit.h"
 
 #include <pthread.h>
@@ -7,8 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/config.h"
+#include "common/env.h"
 #include "common/memory.h"
 #include "storage/storage.h"
 
@@ -36,11 +40,31 @@ static int make_memory(void **state)
     return leat_storage_memory_new(&here.storage, NULL) == LEAT_OK ? 0 : -1;
 }
 
+static leat_env *env;
+static leat_config config;
+
+/* Through the one storage that programs use. */
+static int make_s3(void **state)
+{
+    (void)state;
+    here.is_file = false;
+    const char *endpoint = getenv("S3_ENDPOINT");
+    (void)snprintf(here.root, sizeof here.root, "s3://%s/storage-%d", getenv("S3_BUCKET"), (int)getpid());
+    return endpoint && leat_config_set(&config, "s3.endpoint", endpoint, NULL) == LEAT_OK &&
+                   leat_env_system_new(1, 1, &env, NULL) == LEAT_OK &&
+                   leat_storage_schemes_new(&config, env, &here.storage, NULL) == LEAT_OK
+               ? 0
+               : -1;
+}
+
 static int drop(void **state)
 {
     (void)state;
     leat_code code = leat_storage_remove_folder(here.storage, here.root, NULL);
     leat_storage_free(here.storage);
+    leat_env_system_free(env);
+    leat_config_done(&config);
+    env = NULL;
     return code == LEAT_OK ? 0 : -1;
 }
 
@@ -235,7 +259,8 @@ static void a_long_object_is_copied_from_elsewhere(void **state)
     (void)state;
     enum { SIZE = (5 << 19) + 7 };
     char from[80];
-    (void)snprintf(from, sizeof from, "%s/leat-test-storage-%d", here.is_file ? "/dev/shm" : "mem:", (int)getpid());
+    const char *elsewhere = strncmp(here.root, "mem:", 4) == 0 ? "mem:" : "/dev/shm";
+    (void)snprintf(from, sizeof from, "%s/leat-test-storage-%d", elsewhere, (int)getpid());
     uint8_t *data = leat_alloc(SIZE);
     leat_bytes bytes = {0};
     assert_non_null(data);
@@ -258,6 +283,10 @@ static void scratch_bytes_are_read_back_and_have_no_name(void **state)
     leat_error error = {0};
     char got[8];
     leat_scratch_free(NULL);
+    if (strncmp(here.root, "s3:", 3) == 0) {
+        assert_int_equal(leat_storage_scratch(here.storage, path("s/t"), &scratch, &error), LEAT_UNSUPPORTED);
+        return;
+    }
     assert_int_equal(leat_storage_scratch(here.storage, path("s/t"), &scratch, &error), LEAT_OK);
     assert_int_equal(leat_scratch_append(scratch, "hello", 5, &error), LEAT_OK);
     assert_int_equal(leat_scratch_append(scratch, " world", 6, &error), LEAT_OK);
@@ -288,13 +317,93 @@ static void paths_may_be_uris(void **state)
     assert_int_not_equal(leat_storage_size(here.storage, "relative", &size, NULL), LEAT_OK);
 }
 
-enum { RACERS = 4, ROUNDS = 25 };
+static leat_code get_version(const char *name, leat_bytes *bytes, leat_storage_version *version)
+{
+    leat_bytes_reset(bytes);
+    return leat_storage_get_version(here.storage, path(name), 100, bytes, version, NULL);
+}
+
+static void what_has_changed_is_not_replaced(void **state)
+{
+    (void)state;
+    leat_bytes bytes = {0};
+    leat_storage_version first, other;
+    assert_int_equal(get_version("p/x", &bytes, &first), LEAT_NOT_FOUND);
+    assert_int_equal(put("p/x", "one", LEAT_PUT_IF_ABSENT), LEAT_OK);
+    assert_int_equal(get_version("p/x", &bytes, &first), LEAT_OK);
+    assert_int_equal(bytes.size, 3);
+    other = first;
+    assert_int_equal(leat_storage_replace(here.storage, path("p/x"), "two!", 4, &first, NULL), LEAT_OK);
+    assert_holds("p/x", "two!");
+    leat_error error = {0};
+    assert_int_equal(leat_storage_replace(here.storage, path("p/x"), "three", 5, &other, &error), LEAT_CONFLICT);
+    assert_non_null(strstr(error.text, "p/x"));
+    assert_holds("p/x", "two!");
+    assert_int_equal(get_version("p/x", &bytes, &other), LEAT_OK);
+    assert_string_equal(first.text, other.text); /* as replace had said */
+    assert_int_equal(leat_storage_replace(here.storage, path("p/x"), "", 0, &other, NULL), LEAT_OK);
+    assert_holds("p/x", "");
+    assert_int_equal(get_version("p/x", &bytes, &other), LEAT_OK);
+    assert_int_equal(leat_storage_remove(here.storage, path("p/x"), NULL), LEAT_OK);
+    assert_int_equal(leat_storage_replace(here.storage, path("p/x"), "new", 3, &other, NULL), LEAT_CONFLICT);
+    assert_int_equal(leat_storage_replace(here.storage, path("none/x"), "new", 3, &other, NULL), LEAT_CONFLICT);
+    assert_lists("p", ""); /* nor a lock's file */
+    leat_bytes_done(&bytes);
+}
+
+enum { RACERS = 8, ROUNDS = 25 };
 
 typedef struct racer {
     pthread_t thread;
     atomic_int *wins; /* a round */
     int number;
 } racer;
+
+enum { COUNTS = 10 };
+
+/* Counts up, as a lease's epoch is. */
+static void *count_up(void *arg)
+{
+    atomic_int *failures = arg;
+    char name[256];
+    (void)snprintf(name, sizeof name, "%s/counter", here.root);
+    leat_bytes bytes = {0};
+    for (int i = 0; i < COUNTS;) {
+        leat_storage_version version;
+        leat_bytes_reset(&bytes);
+        leat_code code = leat_storage_get_version(here.storage, name, 100, &bytes, &version, NULL);
+        leat_bytes_text(&bytes, "");
+        char text[32];
+        (void)snprintf(text, sizeof text, "%ld", strtol((const char *)bytes.data, NULL, 10) + 1);
+        if (code == LEAT_OK) code = leat_storage_replace(here.storage, name, text, strlen(text), &version, NULL);
+        if (code == LEAT_OK) i++;
+        if (code != LEAT_OK && code != LEAT_CONFLICT) {
+            atomic_fetch_add(failures, 1);
+            break;
+        }
+    }
+    leat_bytes_done(&bytes);
+    return NULL;
+}
+
+static void of_several_that_replace_none_is_lost(void **state)
+{
+    (void)state;
+    pthread_t threads[4];
+    atomic_int failures = 0;
+    assert_int_equal(put("counter", "0", LEAT_PUT_IF_ABSENT), LEAT_OK);
+    pid_t child = here.is_file ? fork() : -1; /* locks of files are between processes, too */
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, count_up, &failures), 0);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    if (child == 0) _exit(atomic_load(&failures));
+    int status = 0;
+    if (child > 0) assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(atomic_load(&failures), 0);
+    assert_holds("counter", here.is_file ? "80" : "40");
+}
 
 static void *race(void *arg)
 {
@@ -332,7 +441,7 @@ static void of_several_writers_at_once_exactly_one_wins(void **state)
 static void every_allocation_failure_is_reported_and_leaves_nothing_half(void **state)
 {
     (void)state;
-    for (int64_t n = 1; n < 200; n++) {
+    for (int64_t n = 1; n < 2000; n++) {
         leat_storage_writer *writer = NULL;
         leat_storage_list list = {0};
         leat_bytes bytes = {0};
@@ -377,8 +486,36 @@ static void files_are_readable_by_others(void **state)
 #test " in memory", test, make_memory, drop, NULL                                                              \
     }
 
-int main(void)
+#define S3_CASE(test)                                                                                                  \
+    {                                                                                                                  \
+#test " in S3", test, make_s3, drop, NULL                                                                      \
+    }
+
+static int test_s3(void)
 {
+    const struct CMUnitTest list[] = {
+        S3_CASE(what_is_put_is_there),
+        S3_CASE(a_conditional_put_does_not_replace),
+        S3_CASE(what_is_not_there_is_told_with_its_path),
+        S3_CASE(ranges_end_at_the_objects_end),
+        S3_CASE(an_object_beyond_the_limit_is_refused),
+        S3_CASE(a_folder_lists_its_own_in_order),
+        S3_CASE(removing_what_is_not_there_is_fine),
+        S3_CASE(a_written_object_appears_whole_at_the_end),
+        S3_CASE(an_aborted_writer_leaves_nothing),
+        S3_CASE(a_copy_holds_the_same_and_outlives_its_original),
+        S3_CASE(a_long_object_is_copied_from_elsewhere),
+        S3_CASE(what_has_changed_is_not_replaced),
+        S3_CASE(of_several_that_replace_none_is_lost),
+        S3_CASE(of_several_writers_at_once_exactly_one_wins),
+        S3_CASE(every_allocation_failure_is_reported_and_leaves_nothing_half),
+    };
+    return cmocka_run_group_tests(list, NULL, NULL);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "s3") == 0) return test_s3();
     const struct CMUnitTest list[] = {
         CASE(what_is_put_is_there),
         CASE(a_conditional_put_does_not_replace),
@@ -393,6 +530,8 @@ int main(void)
         CASE(a_long_object_is_copied_from_elsewhere),
         CASE(scratch_bytes_are_read_back_and_have_no_name),
         CASE(paths_may_be_uris),
+        CASE(what_has_changed_is_not_replaced),
+        CASE(of_several_that_replace_none_is_lost),
         CASE(of_several_writers_at_once_exactly_one_wins),
         CASE(every_allocation_failure_is_reported_and_leaves_nothing_half),
         CASE(files_are_readable_by_others),
