@@ -4,6 +4,7 @@
 #include "common/memory.h"
 #include "connectors/mysql/sync_table.h"
 #include "jobmanager/sessions_internal.h"
+#include "paimon/option_names.h"
 
 enum { ACTION_ARENA_BYTES_MAX = 64 << 20 };
 
@@ -38,6 +39,24 @@ static leat_code read_config(leat_session_work *work, leat_config *out, leat_err
     return LEAT_OK;
 }
 
+/* Of table_conf: a line for each option that no Paimon table has. */
+static leat_code add_warnings(json_t *output, const leat_action_argument *arguments, size_t count, leat_error *error)
+{
+    leat_config options = {0};
+    leat_bytes text = {0};
+    leat_code code = LEAT_OK;
+    for (size_t i = 0; code == LEAT_OK && i < count; i++)
+        if (strcmp(arguments[i].key, "table_conf") == 0)
+            code = leat_config_set_pair(&options, arguments[i].value, error);
+    if (code == LEAT_OK) leat_paimon_warn_of_options(&options, &text);
+    if (code == LEAT_OK) code = leat_bytes_check(&text, error);
+    if (code == LEAT_OK && text.size > 0)
+        json_object_set_new(output, "warning", json_stringn((const char *)text.data, text.size - 1));
+    leat_bytes_done(&text);
+    leat_config_done(&options);
+    return code;
+}
+
 static leat_code plan_sync_table(leat_session_work *work, leat_error *error)
 {
     const leat_sessions_options *options = &work->session->owner->options;
@@ -54,11 +73,13 @@ static leat_code plan_sync_table(leat_session_work *work, leat_error *error)
         code = leat_mysql_sync_table(options->manager->env, &config, options->time_zone, arguments, count,
                                      &result->arena, &result->graph, &result->job_name, error);
     }
+    if (code == LEAT_OK) {
+        work->output = json_pack("{s:o}", "name", leat_rest_text(result->job_name));
+        code = work->output ? add_warnings(work->output, arguments, count, error) : leat_fail_no_memory(error);
+    }
     leat_free(arguments);
     leat_config_done(&config);
-    if (code != LEAT_OK) return code;
-    work->output = json_pack("{s:o}", "name", leat_rest_text(result->job_name));
-    return work->output ? LEAT_OK : leat_fail_no_memory(error);
+    return code;
 }
 
 static void submit_action(leat_session_work *work)
