@@ -29,7 +29,7 @@ static leat_batch *make_batch(uint64_t *random, const uint32_t *spans)
     for (int c = 0; c < 3; c++) {
         leat_column *column = &batch->columns[c];
         column->layout = LEAT_LAYOUT_32;
-        column->values_buffer = leat_buffer_new(ROWS * 4);
+        column->values_buffer = leat_buffer_new((size_t)ROWS * 4);
         column->values = column->values_buffer->data;
         int32_t *values = (int32_t *)(void *)column->values_buffer->data;
         for (int i = 0; i < ROWS; i++) {

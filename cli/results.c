@@ -123,10 +123,10 @@ static leat_code fail_as_told(const json_t *about, leat_error *error)
                *hint = json_string_value(json_object_get(about, "hint"));
     const char *task = json_string_value(json_object_get(about, "task")),
                *state = json_string_value(json_object_get(about, "state"));
+    const char *between = task && task[0] ? ": " : "";
     leat_code code;
     if (text)
-        code =
-            leat_fail(error, LEAT_IO, "the query failed: %s%s%s", task ? task : "", task && task[0] ? ": " : "", text);
+        code = leat_fail(error, LEAT_IO, "the query failed: %s%s%s", task ? task : "", between, text);
     else if (state && strcmp(state, "FAILED") == 0)
         code = leat_fail(error, LEAT_IO, "the query failed");
     else

@@ -81,7 +81,7 @@ void leat_table_view_fit_type(leat_table_view *view, int column, const char *typ
 void leat_table_view_fit_row(leat_table_view *view, const json_t *row, int offset, int cells_max)
 {
     for (int c = 0; c < view->columns_count; c++) {
-        const char *text = json_string_value(json_array_get(row, (size_t)(c + offset)));
+        const char *text = json_string_value(json_array_get(row, (size_t)c + (size_t)offset));
         int width = leat_text_width(text ? text : "<NULL>");
         if (width > cells_max) width = cells_max;
         if (width > view->widths[c]) view->widths[c] = width;
@@ -140,7 +140,7 @@ void leat_table_print_head(const leat_table_view *view, const json_t *columns, c
 void leat_table_print_row(const leat_table_view *view, const json_t *row, int offset, const char *null_text, FILE *to)
 {
     for (int c = 0; c < view->columns_count; c++) {
-        const char *text = json_string_value(json_array_get(row, (size_t)(c + offset)));
+        const char *text = json_string_value(json_array_get(row, (size_t)c + (size_t)offset));
         print_cell(text ? text : null_text, view->widths[c], to);
     }
     fputs("|\n", to);

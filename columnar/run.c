@@ -274,7 +274,7 @@ static leat_code add_heaps(leat_register *out, const leat_register *from, int32_
 {
     *first = out->column.heaps_count;
     if (from->column.heaps_count == 0) return LEAT_OK;
-    size_t count = (size_t)(out->column.heaps_count + from->column.heaps_count);
+    size_t count = (size_t)out->column.heaps_count + (size_t)from->column.heaps_count;
     leat_buffer **heaps = leat_realloc(out->column.heaps, count * sizeof *heaps);
     if (!heaps) return leat_fail_no_memory(error);
     out->column.heaps = heaps;

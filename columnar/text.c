@@ -325,7 +325,7 @@ bool leat_timestamp_parse(const char *text, int32_t length, int64_t *out)
             if (!take_number(text, length, &at, &parts[i]) || at - start > 2) return false;
             if (parts[i] > (i == 0 ? 24 : 59)) return false;
         }
-        clock_us = ((int64_t)parts[0] * 3600 + parts[1] * 60 + parts[2]) * 1000000;
+        clock_us = ((int64_t)parts[0] * 3600 + (int64_t)parts[1] * 60 + parts[2]) * 1000000;
         if (at < length && text[at] == '.') {
             int32_t start = ++at;
             clock_us += take_fraction(text, length, &at);

@@ -84,7 +84,7 @@ static void run_flush(leat_job *job, leat_env *env)
         if (attempt >= self->config.max_retries) break;
         leat_log(LEAT_LOG_WARN, "jdbc", "attempt %d of %d failed and is repeated: %s", attempt + 1,
                  self->config.max_retries + 1, self->error.text);
-        leat_env_sleep_ms(env, 1000 * (attempt + 1));
+        leat_env_sleep_ms(env, 1000 * ((int64_t)attempt + 1));
     }
 }
 

@@ -69,7 +69,7 @@ static leat_code datetime2(leat_reader *reader, uint16_t digits, leat_mysql_cell
 
 static leat_code time2(leat_reader *reader, uint16_t digits, leat_mysql_cell *out, leat_error *error)
 {
-    size_t bytes = (size_t)(digits + 1) / 2;
+    size_t bytes = (size_t)(digits > 6 ? 6 : digits + 1) / 2;
     int64_t value = (int64_t)big_endian(reader, 3 + bytes) - (INT64_C(0x800000) << (8 * bytes));
     if (reader->failed) return broken("TIME", error);
     bool is_negative = value < 0;
@@ -98,7 +98,8 @@ static leat_code old_temporal(leat_reader *reader, uint8_t type, leat_mysql_cell
 {
     if (type == 7) {
         int64_t seconds = (int64_t)leat_binlog_uint(reader, 4);
-        *out = (leat_mysql_cell){.kind = seconds ? LEAT_CELL_DATETIME : LEAT_CELL_ZERO, .number = seconds * MICROS};
+        *out = (leat_mysql_cell){.kind = seconds ? LEAT_CELL_DATETIME : LEAT_CELL_ZERO,
+                                 .number = (__int128)seconds * MICROS};
         return LEAT_OK;
     }
     if (type == 11) {
