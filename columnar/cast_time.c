@@ -73,10 +73,12 @@ leat_kernel_choice leat_cast_select_time(const leat_type *from, const leat_type 
     return (leat_kernel_choice){.run = is_interval ? copy_rows : cast_rows};
 }
 
+/* One instant for all calls of a batch: NOW() = CURRENT_TIMESTAMP. */
 static int64_t now_us(const leat_kernel_call *call)
 {
     leat_env *env = call->options ? call->options->env : NULL;
-    return env ? leat_env_now_ms(env) * 1000 : 0;
+    if (!*call->now_ms && env) *call->now_ms = leat_env_now_ms(env);
+    return *call->now_ms * 1000;
 }
 
 #define CLOCK(name, ctype, expression)                                                                                 \

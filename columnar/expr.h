@@ -93,6 +93,7 @@ typedef struct leat_program leat_program;
 typedef struct leat_program_options {
     const char *time_zone; /* IANA name; NULL: UTC */
     leat_env *env;         /* for PROCTIME and the like */
+    int64_t now_ms;        /* the instant that they all give; 0: of each batch its own, when it is evaluated */
     bool folds_clock;      /* leat_expr_fold: NOW and the like too, as a batch query has one instant; PROCTIME stays */
 } leat_program_options;
 

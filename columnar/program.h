@@ -67,4 +67,5 @@ struct leat_program {
     uint16_t *active;       /* scratch */
     leat_operand *operands; /* scratch, LEAT_EXPR_ARGUMENTS_MAX */
     leat_bytes scratch;
+    int64_t now_ms; /* of the batch that is evaluated; 0: nobody has asked yet */
 };

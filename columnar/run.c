@@ -136,6 +136,7 @@ static leat_code run_kernel(leat_program *self, const leat_step *step, int32_t r
                              .validity = out->validity->data,
                              .scratch = &self->scratch,
                              .options = &self->options,
+                             .now_ms = &self->now_ms,
                              .zone = self->zone};
     bool is_strict = step->nulls == LEAT_NULLS_STRICT;
     if (is_strict) call.has_nulls = combine_validity(&call);
@@ -342,6 +343,7 @@ static leat_code run_merge(leat_program *self, const leat_step *step, int32_t ro
 
 static leat_code run_steps(leat_program *self, const leat_batch *batch, leat_error *error)
 {
+    self->now_ms = self->options.now_ms;
     LEAT_ASSERT(batch->rows <= LEAT_BATCH_ROWS_MAX);
     if (batch->columns_count < self->inputs_count) {
         return leat_fail(error, LEAT_CORRUPT, "a batch of %d columns where %d are expected", batch->columns_count,

@@ -308,7 +308,8 @@ static leat_code restore(leat_state *state, leat_reader *reader, int32_t max_par
                          int32_t end_group, leat_error *error)
 {
     hashmap *self = (hashmap *)state;
-    bool is_known = leat_reader_u8(reader) == LEAT_STATE_KEY_VERSION && leat_reader_u8(reader) == LEAT_KEY_HASH_VERSION;
+    uint8_t key_version = leat_reader_u8(reader), hash_version = leat_reader_u8(reader);
+    bool is_known = key_version == LEAT_STATE_KEY_VERSION && hash_version == LEAT_KEY_HASH_VERSION;
     uint64_t count = leat_reader_u64(reader);
     if (reader->failed || !is_known) return leat_fail(error, LEAT_UNSUPPORTED, "keyed state of another version");
     void *unused = leat_calloc(1, self->record_bytes + 1);

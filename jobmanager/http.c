@@ -276,6 +276,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     struct lws_context *context = lws_get_context(wsi);
     leat_http *self = context ? lws_context_user(context) : NULL;
     connection *peer = user;
+    if (!self) return 0; /* before the context is whole */
     switch ((int)reason) {
     case LWS_CALLBACK_EVENT_WAIT_CANCELLED: take_answers(self); return 0;
     case LWS_CALLBACK_HTTP: return on_request(self, wsi, peer, in, length);

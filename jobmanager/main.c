@@ -121,6 +121,7 @@ enum { IO_THREADS = 8, IO_QUEUE_MAX = 1 << 16 };
 
 static leat_code start(process *self, const arguments *given, leat_error *error)
 {
+    LEAT_ASSERT(given->dir); /* parse_option asks for it */
     if (mkdir(given->dir, 0755) != 0 && errno != EEXIST) {
         return leat_fail_errno(error, leat_code_of_errno(errno), errno, "make folder %s", given->dir);
     }

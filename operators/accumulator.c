@@ -137,7 +137,7 @@ static bool accumulate_fast(const leat_accumulator_kind *kind, const leat_column
             accumulators[i]->count++;
         return true;
     }
-    if (has_nulls || is_extreme(kind)) return false;
+    if (!column || has_nulls || is_extreme(kind)) return false;
     switch (kind->argument.kind) {
     case LEAT_TYPE_TINYINT: FAST_SUM(int8_t)
     case LEAT_TYPE_SMALLINT: FAST_SUM(int16_t)

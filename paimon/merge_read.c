@@ -164,6 +164,7 @@ leat_code leat_merge_reader_step(leat_merge_reader *self, leat_merge_read_status
     case LEAT_PK_END: *status = LEAT_MERGE_READ_AGAIN; return LEAT_OK;
     case LEAT_PK_BATCH: break;
     }
+    LEAT_ASSERT(batch);
     leat_code code = shape(self, batch, error);
     if (code != LEAT_OK || batch->selected == 0) {
         leat_batch_free(batch);

@@ -91,6 +91,7 @@ typedef struct leat_plan {
     leat_lookup_hint *hints[16]; /* LOOKUP hints of the statement */
     int32_t hints_count;
     int32_t view_depth;
+    int64_t now_ms; /* the instant of a batch query, once something has asked for it */
     leat_secrets secrets;
     leat_bytes warnings;
 } leat_plan;

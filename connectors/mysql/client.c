@@ -261,7 +261,7 @@ leat_code leat_mysql_query(MYSQL *mysql, const char *sql, const char *what, MYSQ
 leat_code leat_mysql_query_text(MYSQL *mysql, const char *sql, const char *what, char *out, size_t out_size,
                                 leat_error *error)
 {
-    MYSQL_RES *result;
+    MYSQL_RES *result = NULL;
     LEAT_TRY(leat_mysql_query(mysql, sql, what, &result, error));
     MYSQL_ROW row = mysql_fetch_row(result);
     bool is_there = row && row[0];

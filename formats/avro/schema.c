@@ -113,6 +113,7 @@ static leat_code default_list(schema_parser *parser, json_t *json, const leat_av
     {
         const char *copy = leat_arena_strdup(parser->arena, key);
         if (!copy) return leat_fail_no_memory(parser->error);
+        LEAT_ASSERT(out->list.keys);
         out->list.keys[at] = leat_avro_text(copy);
         LEAT_TRY(default_of(parser, member, schema->fields[0].schema, depth + 1, &out->list.items[at++]));
     }

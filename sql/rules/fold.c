@@ -4,7 +4,9 @@
 
 static leat_code fold(leat_plan *plan, const leat_expr **expr)
 {
-    leat_program_options options = {.time_zone = plan->time_zone, .env = plan->env, .folds_clock = plan->is_batch};
+    if (!plan->now_ms && plan->env) plan->now_ms = leat_env_now_ms(plan->env);
+    leat_program_options options = {
+        .time_zone = plan->time_zone, .env = plan->env, .now_ms = plan->now_ms, .folds_clock = plan->is_batch};
     return leat_expr_fold(plan->arena, *expr, &options, expr, plan->error);
 }
 

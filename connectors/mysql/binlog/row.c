@@ -69,13 +69,16 @@ static leat_code datetime2(leat_reader *reader, uint16_t digits, leat_mysql_cell
 
 static leat_code time2(leat_reader *reader, uint16_t digits, leat_mysql_cell *out, leat_error *error)
 {
-    size_t bytes = (size_t)(digits > 6 ? 6 : digits + 1) / 2;
-    int64_t value = (int64_t)big_endian(reader, 3 + bytes) - (INT64_C(0x800000) << (8 * bytes));
+    LEAT_ASSERT(digits <= 6); /* the caller has looked */
+    unsigned bytes = (digits + 1u) / 2, bits = 8 * bytes;
+    /* The analyzer thinks that 3 + bytes may be 0. */
+    /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult) */
+    int64_t value = (int64_t)big_endian(reader, 3 + bytes) - (INT64_C(0x800000) << bits);
     if (reader->failed) return broken("TIME", error);
     bool is_negative = value < 0;
     if (is_negative) value = -value;
-    int64_t us = fraction_us((uint64_t)value & ((UINT64_C(1) << (8 * bytes)) - 1), bytes);
-    value >>= 8 * bytes;
+    int64_t us = fraction_us((uint64_t)value & ((UINT64_C(1) << bits) - 1), bytes);
+    value >>= bits;
     us += (((value >> 12 & 1023) * 60 + (value >> 6 & 63)) * 60 + (value & 63)) * MICROS;
     *out = (leat_mysql_cell){.kind = LEAT_CELL_TIME, .number = is_negative ? -us : us, .scale = digits};
     return LEAT_OK;

@@ -344,6 +344,39 @@ static void common_parts_are_computed_once_and_outputs_outlive_the_next_run(void
     leat_program_free(program);
 }
 
+static int64_t hurrying_ms(leat_env *env)
+{
+    static int64_t now_ms = 1700000000000;
+    (void)env;
+    return now_ms += 1000;
+}
+
+static void all_clocks_of_a_batch_show_one_instant(void **state)
+{
+    (void)state;
+    static const leat_env_vtable vtable = {.now_ms = hurrying_ms};
+    leat_env env = {.vtable = &vtable};
+    const leat_expr *one = call("NOW", NULL, NULL, NULL), *other = call("CURRENT_TIMESTAMP", NULL, NULL, NULL);
+    const leat_expr *exprs[] = {one, other};
+    leat_program_options options = {.env = &env};
+    leat_program *program;
+    assert_int_equal(leat_program_compile(exprs, 2, &schema, &options, &program, NULL), LEAT_OK);
+    leat_batch *batch = random_batch(3, true, false);
+    int64_t before = 0;
+    for (int i = 0; i < 3; i++) {
+        leat_column out[2];
+        assert_int_equal(leat_program_run(program, batch, out, NULL), LEAT_OK);
+        int64_t first = ((const int64_t *)out[0].values)[0];
+        assert_int_equal(((const int64_t *)out[1].values)[0], first);
+        assert_true(first > before);
+        before = first;
+        leat_column_clear(&out[0]);
+        leat_column_clear(&out[1]);
+    }
+    leat_batch_free(batch);
+    leat_program_free(program);
+}
+
 static void a_tree_survives_writing_and_reading(void **state)
 {
     (void)state;
@@ -459,6 +492,7 @@ int main(void)
         cmocka_unit_test(common_parts_are_computed_once_and_outputs_outlive_the_next_run),
         cmocka_unit_test(a_tree_survives_writing_and_reading),
         cmocka_unit_test(errors_are_in_flinks_words),
+        cmocka_unit_test(all_clocks_of_a_batch_show_one_instant),
         cmocka_unit_test(texts_of_numbers_are_javas),
         cmocka_unit_test(decimals_keep_38_digits),
     };
