@@ -29,7 +29,7 @@ typedef struct leat_kernel_call {
     size_t heap_used;
     leat_bytes *scratch;
     const leat_program_options *options;
-    int64_t *now_ms; /* of the batch; 0 at first */
+    int64_t *now_ms;              /* of the batch; 0 at first */
     const struct leat_zone *zone; /* of the options; NULL: UTC */
 } leat_kernel_call;
 
