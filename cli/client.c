@@ -15,7 +15,6 @@ struct leat_client {
     CURLM *multi;
     struct curl_slist *headers;
     bool is_finishing;
-    long timeout_ms; /* of the next call; 0: none, as for long polls and statements */
 };
 
 static size_t take(char *data, size_t size, size_t count, void *arg)
@@ -129,8 +128,9 @@ static void set_body(leat_client *client, const char *method, const char *text)
     }
 }
 
-leat_code leat_client_call(leat_client *client, const char *method, const char *path, json_t *body, leat_bytes *out,
-                           leat_error *error)
+/* `timeout_ms` 0: none, as for long polls and statements. */
+static leat_code call(leat_client *client, const char *method, const char *path, json_t *body, long timeout_ms,
+                      leat_bytes *out, leat_error *error)
 {
     char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
     char *url = leat_format("%s%s", client->url, path);
@@ -142,9 +142,7 @@ leat_code leat_client_call(leat_client *client, const char *method, const char *
     curl_easy_setopt(client->easy, CURLOPT_WRITEFUNCTION, take);
     curl_easy_setopt(client->easy, CURLOPT_WRITEDATA, out);
     curl_easy_setopt(client->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
-    long timeout_ms = client->is_finishing ? FINISH_TIMEOUT_MS : client->timeout_ms;
-    curl_easy_setopt(client->easy, CURLOPT_TIMEOUT_MS, timeout_ms);
-    client->timeout_ms = 0;
+    curl_easy_setopt(client->easy, CURLOPT_TIMEOUT_MS, client->is_finishing ? (long)FINISH_TIMEOUT_MS : timeout_ms);
     set_body(client, method, text);
     bool was_interrupted = false;
     CURLcode result = CURLE_OUT_OF_MEMORY;
@@ -170,12 +168,18 @@ leat_code leat_client_call(leat_client *client, const char *method, const char *
     return status < 400 ? LEAT_OK : fail_as_told(status, out, error);
 }
 
+leat_code leat_client_call(leat_client *client, const char *method, const char *path, json_t *body, leat_bytes *out,
+                           leat_error *error)
+{
+    return call(client, method, path, body, 0, out, error);
+}
+
 leat_code leat_client_json(leat_client *client, const char *method, const char *path, json_t *body, json_t **out,
                            leat_error *error)
 {
     leat_bytes answer = {0};
-    if (strcmp(method, "GET") == 0) client->timeout_ms = GET_TIMEOUT_MS;
-    leat_code code = leat_client_call(client, method, path, body, &answer, error);
+    long timeout_ms = strcmp(method, "GET") == 0 ? GET_TIMEOUT_MS : 0;
+    leat_code code = call(client, method, path, body, timeout_ms, &answer, error);
     if (code == LEAT_OK && out) {
         json_error_t problem;
         *out = json_loadb((const char *)answer.data, answer.size, 0, &problem);

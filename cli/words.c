@@ -67,15 +67,10 @@ void leat_cli_print_duration(int64_t ms, char *out, size_t size)
 
 const char *leat_cli_nearest(const char *given, const char *const *words)
 {
-    const char *nearest = NULL;
-    int best = (int)strlen(given) / 2 + 1;
-    for (size_t i = 0; words[i]; i++) {
-        int distance = leat_edit_distance(given, words[i]);
-        if (distance >= best) continue;
-        best = distance;
-        nearest = words[i];
-    }
-    return nearest;
+    leat_nearest near = {.word = given, .less_than = (int)strlen(given) / 2 + 1};
+    for (size_t i = 0; words[i]; i++)
+        leat_nearest_look(&near, words[i]);
+    return near.found;
 }
 
 leat_code leat_cli_flush(leat_error *error)

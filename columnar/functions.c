@@ -72,13 +72,10 @@ static leat_code fail_unknown(const char *name, const leat_type *arguments, int3
     leat_code code = leat_fail(error, LEAT_NOT_FOUND, "No match found for function signature %s(%s)", name,
                                text.size && !text.failed ? (const char *)text.data : "");
     leat_bytes_done(&text);
-    const char *nearest = NULL;
-    int least = 3;
-    for (int32_t i = 0; i < leat_functions_count; i++) {
-        int distance = leat_edit_distance(leat_functions[i].name, name);
-        if (distance < least) least = distance, nearest = leat_functions[i].name;
-    }
-    if (nearest) leat_fail_hint(error, "did you mean %s?", nearest);
+    leat_nearest near = {.word = name, .less_than = 3};
+    for (int32_t i = 0; i < leat_functions_count; i++)
+        leat_nearest_look(&near, leat_functions[i].name);
+    if (near.found) leat_fail_hint(error, "did you mean %s?", near.found);
     return code;
 }
 

@@ -53,18 +53,30 @@ int leat_edit_distance(const char *left, const char *right)
     return row[right_length];
 }
 
+void leat_nearest_look(leat_nearest *self, const char *candidate)
+{
+    int distance = leat_edit_distance(candidate, self->word);
+    if (distance >= self->less_than) return;
+    self->less_than = distance;
+    self->found = candidate;
+}
+
 const char *leat_option_nearest_key(const char *key)
 {
-    const char *nearest = NULL;
-    int best = (int)strlen(key) / 3 + 1;
-    for (int i = 0; i < LEAT_OPTIONS_COUNT; i++) {
-        int distance = leat_edit_distance(key, options[i].key);
-        if (distance < best) {
-            best = distance;
-            nearest = options[i].key;
-        }
+    leat_nearest near = {.word = key, .less_than = (int)strlen(key) / 3 + 1};
+    for (int i = 0; i < LEAT_OPTIONS_COUNT; i++)
+        leat_nearest_look(&near, options[i].key);
+    return near.found;
+}
+
+bool leat_option_is_secret(const char *key)
+{
+    static const char *const words[] = {"password",   "passwd",     "secret",    "token",  "access-key",
+                                        "access.key", "access_key", "accesskey", "apikey", "credential"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (strcasestr(key, words[i])) return true;
     }
-    return nearest;
+    return false;
 }
 
 typedef struct unit {

@@ -77,5 +77,18 @@ LEAT_CHECKED leat_code leat_parse_int(const char *text, int64_t *out, leat_error
 LEAT_CHECKED leat_code leat_parse_double(const char *text, double *out, leat_error *error);
 LEAT_CHECKED leat_code leat_parse_bool(const char *text, bool *out, leat_error *error);
 
-/* Edit distance, for "did you mean"; at most 64 characters are looked at. Case is ignored. */
+/* Edit distance; at most 64 characters are looked at. Case is ignored. */
 int leat_edit_distance(const char *left, const char *right);
+
+/* Of several words the nearest to one, for "did you mean". Begin with {word, edits}: only what takes fewer edits
+ * counts.
+ */
+typedef struct leat_nearest {
+    const char *word;
+    int less_than;
+    const char *found; /* borrowed; NULL: none is near */
+} leat_nearest;
+void leat_nearest_look(leat_nearest *self, const char *candidate);
+
+/* Whether an option holds a secret by its name: password, secret, token, access key. Its value is never shown. */
+bool leat_option_is_secret(const char *key);

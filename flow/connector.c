@@ -52,15 +52,10 @@ static bool is_common(const char *key)
 
 static const char *nearest(const char *key, const leat_connector_option *known)
 {
-    const char *best = NULL;
-    int best_distance = (int)strlen(key) / 3 + 1;
-    for (; known->key; known++) {
-        int distance = leat_edit_distance(key, known->key);
-        if (distance >= best_distance) continue;
-        best_distance = distance;
-        best = known->key;
-    }
-    return best;
+    leat_nearest near = {.word = key, .less_than = (int)strlen(key) / 3 + 1};
+    for (; known->key; known++)
+        leat_nearest_look(&near, known->key);
+    return near.found;
 }
 
 static leat_code fail_unknown(const char *identifier, const char *key, const leat_connector_option *known,

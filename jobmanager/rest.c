@@ -106,16 +106,6 @@ const char *leat_rest_task_state(Leat__Pb__TaskState state)
     return (size_t)state < sizeof names / sizeof names[0] ? names[state] : "CREATED";
 }
 
-bool leat_rest_is_secret(const char *key)
-{
-    static const char *const words[] = {"password",   "secret",     "token",      "passwd",
-                                        "access-key", "access.key", "credential", "apikey"};
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (strcasestr(key, words[i])) return true;
-    }
-    return false;
-}
-
 /* --- routes --- */
 
 static const leat_rest_route routes[] = {

@@ -63,8 +63,6 @@ json_t *leat_rest_text(const char *text);
 json_t *leat_rest_vertices(const leat_jm_job *job, int64_t now_ms);
 json_t *leat_rest_status_counts(const json_t *vertices);
 json_t *leat_rest_plan(const leat_jm_job *job);
-/* Whether values of this key must not be shown. */
-bool leat_rest_is_secret(const char *key);
 
 /* --- handlers --- */
 void leat_rest_overview(leat_rest_call *call);

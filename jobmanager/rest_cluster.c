@@ -41,7 +41,7 @@ void leat_rest_cluster_config(leat_rest_call *call)
     const leat_config *config = call->manager->config;
     json_t *entries = json_array();
     for (size_t i = 0; i < config->count; i++) {
-        const char *value = leat_rest_is_secret(config->entries[i].key) ? "******" : config->entries[i].value;
+        const char *value = leat_option_is_secret(config->entries[i].key) ? "******" : config->entries[i].value;
         json_array_append_new(entries, json_pack("{s:s,s:s}", "key", config->entries[i].key, "value", value));
     }
     leat_rest_json(call->request, 200, entries);

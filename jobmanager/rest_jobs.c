@@ -188,7 +188,7 @@ void leat_rest_job_config(leat_rest_call *call)
     json_t *user = json_object();
     for (size_t i = 0; i < job->graph->n_config; i++) {
         const Leat__Pb__ConfigEntry *entry = job->graph->config[i];
-        json_t *value = leat_rest_is_secret(entry->key)
+        json_t *value = leat_option_is_secret(entry->key)
                             ? json_string("******")
                             : json_stringn((const char *)entry->value.data, entry->value.len);
         json_object_set_new(user, entry->key, value ? value : json_string("?"));

@@ -192,7 +192,7 @@ static json_t *table_json(const leat_table *table)
     for (size_t i = 0; table->options && i < table->options->count; i++) {
         const leat_config_entry *entry = &table->options->entries[i];
         json_object_set_new(options, entry->key,
-                            leat_rest_text(leat_rest_is_secret(entry->key) ? "******" : entry->value));
+                            leat_rest_text(leat_option_is_secret(entry->key) ? "******" : entry->value));
     }
     return json_pack("{s:o,s:o,s:o}", "columns", leat_query_columns(&table->schema), "primary-key", keys, "options",
                      options);

@@ -36,15 +36,10 @@ static bool is_known(const char *key)
 
 static const char *nearest(const char *key)
 {
-    const char *best = NULL;
-    int best_distance = (int)strlen(key) / 3 + 1;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        int distance = leat_edit_distance(key, names[i]);
-        if (distance >= best_distance) continue;
-        best_distance = distance;
-        best = names[i];
-    }
-    return best;
+    leat_nearest near = {.word = key, .less_than = (int)strlen(key) / 3 + 1};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        leat_nearest_look(&near, names[i]);
+    return near.found;
 }
 
 void leat_paimon_warn_of_options(const leat_config *options, leat_bytes *warnings)

@@ -40,15 +40,10 @@ static leat_code find_column(leat_plan *plan, const leat_bound_table *table, con
             return leat_plan_fail(plan, place, LEAT_INVALID, "Column '%s' of %s is computed: it can't be written", name,
                                   table->path);
     leat_code code = leat_plan_fail(plan, place, LEAT_INVALID, "Unknown target column '%s' of %s", name, table->path);
-    const char *nearest = NULL;
-    int best = (int)strlen(name) / 2 + 1;
-    for (int32_t i = 0; i < schema->fields_count; i++) {
-        int distance = leat_edit_distance(schema->fields[i].name, name);
-        if (distance >= best) continue;
-        best = distance;
-        nearest = schema->fields[i].name;
-    }
-    if (nearest) leat_fail_hint(plan->error, "did you mean '%s'?", nearest);
+    leat_nearest near = {.word = name, .less_than = (int)strlen(name) / 2 + 1};
+    for (int32_t i = 0; i < schema->fields_count; i++)
+        leat_nearest_look(&near, schema->fields[i].name);
+    if (near.found) leat_fail_hint(plan->error, "did you mean '%s'?", near.found);
     return code;
 }
 

@@ -18,17 +18,12 @@ leat_code leat_scope_add(leat_plan *plan, leat_scope *scope, const leat_scope_re
 
 static const char *nearest_column(const leat_scope *scope, const leat_scope_relation *in, const char *name)
 {
-    const char *nearest = NULL;
-    int best = (int)strlen(name) / 2 + 1;
+    leat_nearest near = {.word = name, .less_than = (int)strlen(name) / 2 + 1};
     int32_t first = in ? in->first : 0,
             end = in ? in->first + in->count : (scope->rel ? scope->rel->schema.fields_count : 0);
-    for (int32_t i = first; i < end; i++) {
-        int distance = leat_edit_distance(scope->rel->schema.fields[i].name, name);
-        if (distance >= best) continue;
-        best = distance;
-        nearest = scope->rel->schema.fields[i].name;
-    }
-    return nearest;
+    for (int32_t i = first; i < end; i++)
+        leat_nearest_look(&near, scope->rel->schema.fields[i].name);
+    return near.found;
 }
 
 static leat_code column_is_missing(leat_plan *plan, const leat_scope *scope, const leat_scope_relation *relation,
@@ -50,8 +45,7 @@ static leat_code find_relation(leat_plan *plan, const leat_scope *scope, const l
                                const leat_scope_relation **out)
 {
     int32_t at = name->count - 2;
-    const char *nearest = NULL;
-    int best = (int)strlen(name->parts[at]) / 2 + 1;
+    leat_nearest near = {.word = name->parts[at], .less_than = (int)strlen(name->parts[at]) / 2 + 1};
     for (int32_t i = 0; i < scope->relations_count; i++) {
         const leat_scope_relation *relation = &scope->relations[i];
         if (!relation->alias) continue;
@@ -62,14 +56,10 @@ static leat_code find_relation(leat_plan *plan, const leat_scope *scope, const l
             *out = relation;
             return LEAT_OK;
         }
-        int distance = leat_edit_distance(relation->alias, name->parts[at]);
-        if (distance < best) {
-            best = distance;
-            nearest = relation->alias;
-        }
+        leat_nearest_look(&near, relation->alias);
     }
     leat_code code = leat_plan_fail(plan, name->places[at], LEAT_INVALID, "Table '%s' not found", name->parts[at]);
-    if (nearest) leat_fail_hint(plan->error, "did you mean '%s'?", nearest);
+    if (near.found) leat_fail_hint(plan->error, "did you mean '%s'?", near.found);
     return code;
 }
 

@@ -66,25 +66,10 @@ bool leat_catalog_names_has(const leat_catalog_names *names, const char *name)
 
 const char *leat_catalog_names_nearest(const leat_catalog_names *names, const char *name)
 {
-    const char *nearest = NULL;
-    int best = (int)strlen(name) / 2 + 1;
-    for (size_t i = 0; i < names->count; i++) {
-        int distance = leat_edit_distance(names->items[i], name);
-        if (distance < best) {
-            best = distance;
-            nearest = names->items[i];
-        }
-    }
-    return nearest;
-}
-
-bool leat_option_is_secret(const char *key)
-{
-    static const char *const words[] = {"password",  "secret",     "token",     "access-key",
-                                        "accesskey", "access_key", "credential"};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strcasestr(key, words[i])) return true;
-    return false;
+    leat_nearest near = {.word = name, .less_than = (int)strlen(name) / 2 + 1};
+    for (size_t i = 0; i < names->count; i++)
+        leat_nearest_look(&near, names->items[i]);
+    return near.found;
 }
 
 leat_code leat_config_copy_in(leat_arena *arena, const leat_config *from, const leat_config *over, leat_config *out,

@@ -104,5 +104,3 @@ LEAT_CHECKED leat_code leat_catalog_table_copy(leat_arena *arena, const leat_cat
 /* A configuration whose entries live in the arena; `over` (NULL: none) replaces and adds. */
 LEAT_CHECKED leat_code leat_config_copy_in(leat_arena *arena, const leat_config *from, const leat_config *over,
                                            leat_config *out, leat_error *error);
-/* Whether the option holds a secret by its name: password, secret, token, access key. */
-bool leat_option_is_secret(const char *key);

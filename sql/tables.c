@@ -131,22 +131,17 @@ static leat_code find_connector(leat_plan *plan, const leat_catalog_table *defin
     *out = options->find_connector ? options->find_connector(identifier) : leat_connector_find(identifier);
     if (*out) return LEAT_OK;
     leat_bytes known = {0};
-    const char *nearest = NULL;
-    int best = (int)strlen(identifier) / 2 + 1;
+    leat_nearest near = {.word = identifier, .less_than = (int)strlen(identifier) / 2 + 1};
     for (const char *const *at = leat_connectors_list(); *at; at++) {
         leat_bytes_format(&known, "%s%s", known.size > 0 ? ", " : "", *at);
-        int distance = leat_edit_distance(*at, identifier);
-        if (distance < best) {
-            best = distance;
-            nearest = *at;
-        }
+        leat_nearest_look(&near, *at);
     }
     leat_code code = leat_plan_fail(plan, place, LEAT_INVALID,
                                     "Could not find any factory for identifier '%s' that implements "
                                     "'org.apache.flink.table.factories.DynamicTableFactory' in the classpath. "
                                     "Available factory identifiers are: %s",
                                     identifier, known.data ? (const char *)known.data : "");
-    if (nearest) leat_fail_hint(plan->error, "did you mean 'connector' = '%s'?", nearest);
+    if (near.found) leat_fail_hint(plan->error, "did you mean 'connector' = '%s'?", near.found);
     leat_bytes_done(&known);
     return code;
 }

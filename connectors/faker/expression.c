@@ -393,13 +393,10 @@ static const known_directive *find_known(const char *name)
 static leat_code unresolved(const char *start, size_t length, const char *name, leat_error *error)
 {
     leat_code code = leat_fail(error, LEAT_INVALID, "Unable to resolve %.*s directive", (int)length, start);
-    const char *near = NULL;
-    int best = (int)strlen(name) / 3 + 1;
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        int distance = leat_edit_distance(name, known[i].name);
-        if (distance < best) best = distance, near = known[i].name;
-    }
-    if (near) leat_fail_hint(error, "did you mean '%s'?", near);
+    leat_nearest near = {.word = name, .less_than = (int)strlen(name) / 3 + 1};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        leat_nearest_look(&near, known[i].name);
+    if (near.found) leat_fail_hint(error, "did you mean '%s'?", near.found);
     return code;
 }
 

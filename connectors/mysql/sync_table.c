@@ -1,5 +1,6 @@
 #include "connectors/mysql/sync_table.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "common/log.h"
@@ -120,11 +121,11 @@ static leat_code take_argument(sync *self, const leat_action_argument *argument,
         static const char *const known[] = {"warehouse",    "database",       "table",
                                             "primary_keys", "partition_keys", "type_mapping",
                                             "mysql_conf",   "table_conf",     "catalog_conf"};
-        const char *near = known[0];
-        for (size_t i = 1; i < sizeof known / sizeof *known; i++)
-            if (leat_edit_distance(key, known[i]) < leat_edit_distance(key, near)) near = known[i];
+        leat_nearest near = {.word = key, .less_than = INT_MAX};
+        for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+            leat_nearest_look(&near, known[i]);
         leat_code code = leat_fail(error, LEAT_INVALID, "mysql_sync_table has no argument --%s", key);
-        leat_fail_hint(error, "did you mean --%s?", near);
+        leat_fail_hint(error, "did you mean --%s?", near.found);
         return code;
     }
     return LEAT_OK;
