@@ -15,6 +15,7 @@ enum { OPTION_DIR = 256, OPTION_TASK_MANAGERS, OPTION_SLOTS, OPTION_REST_PORT, O
 typedef struct cluster_arguments {
     const char *dir, *config_file;
     int64_t task_managers, slots, rest_port; /* -1: not given */
+    int64_t control_port;                    /* 0: any */
     bool is_json;
     leat_config config;
 } cluster_arguments;
@@ -138,10 +139,12 @@ static leat_code start_jobmanager(leat_state *state, const cluster_arguments *gi
         close(low[i]);
     }
     char *dir = leat_format("--dir=%s", state->dir), *port = leat_format("--rest-port=%d", (int)given->rest_port);
-    const char *fixed[] = {dir, "--report-fd=4", given->rest_port >= 0 ? port : NULL, NULL};
+    char *control_port = leat_format("--control-port=%d", (int)given->control_port);
+    const char *fixed[] = {dir, "--report-fd=4", control_port, given->rest_port >= 0 ? port : NULL, NULL};
     json_t *report = NULL;
-    leat_code code = dir && port ? spawn(state, given, "leat-jobmanager", process, fixed, ends[1], error)
-                                 : leat_fail_no_memory(error);
+    leat_code code = dir && port && control_port
+                         ? spawn(state, given, "leat-jobmanager", process, fixed, ends[1], error)
+                         : leat_fail_no_memory(error);
     close(ends[1]);
     if (code == LEAT_OK) code = leat_process_read_report(ends[0], START_TIMEOUT_MS, &report, error);
     close(ends[0]);
@@ -155,6 +158,7 @@ static leat_code start_jobmanager(leat_state *state, const cluster_arguments *gi
     json_decref(report);
     leat_free(dir);
     leat_free(port);
+    leat_free(control_port);
     return code;
 }
 
@@ -240,17 +244,53 @@ static int living(const leat_state *state)
     return count;
 }
 
+/* Task managers that ended are forgotten here: their numbers are not used again. */
+static void forget_ended(leat_state *state, int newest)
+{
+    int kept = 0;
+    for (int i = 0; i < state->processes_count; i++) {
+        const leat_state_process *process = &state->processes[i];
+        if (process->is_jobmanager || i == newest || leat_process_is_alive(&process->process)) {
+            state->processes[kept++] = *process;
+        }
+    }
+    state->processes_count = kept;
+}
+
 /* --- start --- */
 
-static leat_code start_in(const char *dir, const cluster_arguments *given, leat_state *state, leat_error *error)
+static leat_code port_of(const char *address, int64_t *out, leat_error *error)
+{
+    const char *colon = strrchr(address, ':');
+    return leat_parse_int(colon ? colon + 1 : "", out, error);
+}
+
+/* The job manager has ended and task managers have not: it comes back where they look for it. */
+static leat_code restart_jobmanager(const cluster_arguments *given, leat_state *state, leat_error *error)
+{
+    cluster_arguments again = *given;
+    LEAT_TRY(port_of(state->control, &again.control_port, error));
+    LEAT_TRY(port_of(state->rest, &again.rest_port, error));
+    int kept = 0;
+    for (int i = 0; i < state->processes_count; i++) {
+        if (!state->processes[i].is_jobmanager) state->processes[kept++] = state->processes[i];
+    }
+    state->processes_count = kept;
+    forget_ended(state, -1);
+    LEAT_TRY(start_jobmanager(state, &again, error));
+    LEAT_TRY(leat_state_write(state, error));
+    return wait_registered(state, 0, error);
+}
+
+static leat_code start_in(const char *dir, const cluster_arguments *given, leat_state *state, bool *was_restarted,
+                          leat_error *error)
 {
     LEAT_TRY(leat_state_read(dir, state, error));
     if (living(state)) {
         const leat_state_process *jobmanager = leat_state_jobmanager(state);
-        bool is_whole = jobmanager && leat_process_is_alive(&jobmanager->process);
-        leat_code code = is_whole ? leat_fail(error, LEAT_EXISTS, "a cluster runs in %s already: %s", dir, state->rest)
-                                  : leat_fail(error, LEAT_EXISTS,
-                                              "task managers of a cluster whose job manager has ended run in %s", dir);
+        *was_restarted = !jobmanager || !leat_process_is_alive(&jobmanager->process);
+        if (*was_restarted) return restart_jobmanager(given, state, error);
+        leat_code code = leat_fail(error, LEAT_EXISTS, "a cluster runs in %s already: %s", dir, state->rest);
         leat_fail_hint(error, "'leat cluster stop' ends it; --dir names another folder");
         return code;
     }
@@ -282,16 +322,19 @@ static const struct argp_option start_options[] = {
 
 static int cluster_start(int argc, char **argv)
 {
-    static const struct argp argp = {start_options,
-                                     parse_option,
-                                     NULL,
-                                     "Start a job manager and task managers on this machine.\vExamples:\n"
-                                     "  leat cluster start\n"
-                                     "  leat cluster start --dir /tmp/shop --task-managers 3 --slots 4 --rest-port 0\n"
-                                     "  leat cluster start -D heartbeat.timeout=10s",
-                                     NULL,
-                                     NULL,
-                                     NULL};
+    static const struct argp argp = {
+        start_options,
+        parse_option,
+        NULL,
+        "Start a job manager and task managers on this machine. They go on with the jobs that ran in the folder when "
+        "it was "
+        "stopped. Where task managers run and their job manager has died, that alone is started again.\vExamples:\n"
+        "  leat cluster start\n"
+        "  leat cluster start --dir /tmp/shop --task-managers 3 --slots 4 --rest-port 0\n"
+        "  leat cluster start -D heartbeat.timeout=10s",
+        NULL,
+        NULL,
+        NULL};
     cluster_arguments given = {.task_managers = 2, .slots = -1, .rest_port = -1};
     leat_cli_parse(&argp, argc, argv, 0, &given);
     leat_cli_check_keys(&given.config);
@@ -302,8 +345,12 @@ static int cluster_start(int argc, char **argv)
     leat_code code = leat_state_dir(given.dir, dir, sizeof dir, &error);
     if (code == LEAT_OK) code = leat_state_make_dir(dir, &error);
     if (code == LEAT_OK) code = leat_state_lock(dir, &lock, &error);
-    if (code == LEAT_OK) code = start_in(dir, &given, &state, &error);
-    if (code == LEAT_OK) {
+    bool was_restarted = false;
+    if (code == LEAT_OK) code = start_in(dir, &given, &state, &was_restarted, &error);
+    if (code == LEAT_OK && was_restarted) {
+        leat_cli_say("started the job manager of the cluster in %s again; it goes on with its jobs", dir);
+        puts(state.rest);
+    } else if (code == LEAT_OK) {
         leat_cli_say("started a cluster of %d task managers with %d slots each in %s", (int)given.task_managers,
                      state.slots, dir);
         puts(state.rest);
@@ -319,15 +366,16 @@ static int cluster_start(int argc, char **argv)
 static int cluster_stop(int argc, char **argv)
 {
     const struct argp_option options[] = {dir_option, {0}};
-    const struct argp argp = {
-        options,
-        parse_option,
-        NULL,
-        "End the cluster on this machine: its processes and its state file. Jobs end with it; tables, "
-        "checkpoints and logs stay.\vExample:\n  leat cluster stop --dir /tmp/shop",
-        NULL,
-        NULL,
-        NULL};
+    const struct argp argp = {options,
+                              parse_option,
+                              NULL,
+                              "End the cluster on this machine: its processes and its state file. Jobs go on from "
+                              "their last checkpoint when a "
+                              "cluster is started in the folder again, unless they were cancelled before; tables, "
+                              "checkpoints and logs stay.\vExample:\n  leat cluster stop --dir /tmp/shop",
+                              NULL,
+                              NULL,
+                              NULL};
     cluster_arguments given = {0};
     leat_cli_parse(&argp, argc, argv, 0, &given);
     leat_error error = {0};
@@ -419,19 +467,6 @@ static int cluster_status(int argc, char **argv)
 }
 
 /* --- add-taskmanager --- */
-
-/* Task managers that ended are forgotten here: their numbers are not used again. */
-static void forget_ended(leat_state *state, int newest)
-{
-    int kept = 0;
-    for (int i = 0; i < state->processes_count; i++) {
-        const leat_state_process *process = &state->processes[i];
-        if (process->is_jobmanager || i == newest || leat_process_is_alive(&process->process)) {
-            state->processes[kept++] = *process;
-        }
-    }
-    state->processes_count = kept;
-}
 
 static leat_code add_in(const char *dir, const cluster_arguments *given, leat_state *state, leat_error *error)
 {

@@ -85,6 +85,8 @@ typedef struct leat_committer_vtable {
      * checkpoint. Optional (NULL: never conflicts, and the job manager keeps in mind what it has committed). */
     leat_code (*check)(leat_committer *self, int64_t checkpoint_id, const leat_committable *committables, size_t count,
                        leat_commit_outlook *out, leat_error *error);
+    /* The newest checkpoint of this commit user that the sink holds; -1: none. Optional (NULL: it can't tell). */
+    leat_code (*newest)(leat_committer *self, int64_t *checkpoint_id, leat_error *error);
 } leat_committer_vtable;
 
 struct leat_committer {

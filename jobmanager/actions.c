@@ -77,6 +77,7 @@ static leat_code plan_sync_table(leat_session_work *work, leat_error *error)
         work->output = json_pack("{s:o}", "name", leat_rest_text(result->job_name));
         code = work->output ? add_warnings(work->output, arguments, count, error) : leat_fail_no_memory(error);
     }
+    if (code == LEAT_OK) code = leat_session_prepare(work, error);
     leat_free(arguments);
     leat_config_done(&config);
     return code;
@@ -87,7 +88,7 @@ static void submit_action(leat_session_work *work)
     leat_jm_job *job = NULL;
     if (work->code == LEAT_OK) {
         leat_jobmanager *manager = work->session->owner->options.manager;
-        work->code = leat_jobmanager_submit(manager, NULL, &work->result.graph, &job, &work->error);
+        work->code = leat_jobmanager_submit_prepared(manager, &work->submission, &job, &work->error);
     }
     if (work->code != LEAT_OK) {
         leat_rest_error(work->request, &work->error);

@@ -21,8 +21,6 @@ struct leat_jm_pending {
     uint64_t state_bytes;
 };
 
-static const int64_t commit_again_ms = 1000; /* after a commit that failed while the job waits to restart */
-
 static void carry_out(leat_jm_job *job, const leat_coordinator_effects *effects);
 
 /* --- statistics --- */
@@ -139,6 +137,7 @@ void leat_jm_checkpoints_stop(leat_jm_job *job)
     job->has_coordinator = false;
     for (int i = 0; i < effects.count; i++) {
         end_stats(job, effects.list[i].checkpoint_id, LEAT_JM_CHECKPOINT_FAILED, effects.list[i].reason);
+        leat_jm_checkpoints_left(job, effects.list[i].checkpoint_id);
     }
     leat_coordinator_done(&job->coordinator);
     while (job->pending)
@@ -154,6 +153,7 @@ void leat_jm_checkpoints_free(leat_jm_job *job)
     for (int32_t i = 0; i < job->checkpoints_count; i++)
         leat_free(job->checkpoints[i].path);
     leat_free(job->retained);
+    leat_free(job->aborted);
 }
 
 void leat_jm_checkpoints_tick(leat_jm_job *job, int64_t now_ms, int64_t *next_ms)
@@ -439,6 +439,7 @@ static void abort_checkpoint(leat_jm_job *job, int64_t checkpoint_id, const char
              reason);
     end_stats(job, checkpoint_id, LEAT_JM_CHECKPOINT_FAILED, reason);
     drop_pending(job, checkpoint_id);
+    leat_jm_checkpoints_left(job, checkpoint_id);
     leat_jm_enumerators_open_gates(job, checkpoint_id);
     Leat__Pb__CheckpointAborted message = LEAT__PB__CHECKPOINT_ABORTED__INIT;
     message.job = leat_jm_job_id(job);
@@ -470,21 +471,7 @@ static void carry_out(leat_jm_job *job, const leat_coordinator_effects *effects)
     }
 }
 
-/* --- after the commit --- */
-
-static void retain(leat_jm_job *job, int64_t checkpoint_id)
-{
-    if (leat_grow(&job->retained, &job->retained_capacity, job->retained_count + 1, sizeof *job->retained, NULL) ==
-        LEAT_OK) {
-        job->retained[job->retained_count++] = checkpoint_id;
-    }
-    int64_t kept = leat_config_int(&job->config, LEAT_OPTION_CHECKPOINT_RETAINED);
-    if (kept < 1) kept = 1;
-    while ((int64_t)job->retained_count > kept) {
-        leat_metadata_remove_later(job->jobmanager->env, job->checkpoint_dir, job->retained[0]);
-        memmove(&job->retained[0], &job->retained[1], --job->retained_count * sizeof job->retained[0]);
-    }
-}
+/* --- after the commit (completion.c) --- */
 
 static void tell_complete(leat_jm_job *job, int64_t checkpoint_id)
 {
@@ -499,69 +486,15 @@ static void tell_complete(leat_jm_job *job, int64_t checkpoint_id)
     leat_jm_enumerators_complete(job, checkpoint_id);
 }
 
-/* A conflict is certain: nothing of the checkpoint is in a table and nothing of it can be, so a restart begins at the
- * one before it; unless it is in another sink's table, which has no way back. After any other error the commit may have
- * been done with its answer lost: then only the same checkpoint is a place to begin, after it was committed once more
- * (which finds what is there). */
-static void on_commit_failed(leat_jm_job *job, Leat__Pb__CheckpointMetadata *metadata,
-                             const leat_jm_commit_result *result)
+void leat_jm_checkpoint_failed(leat_jm_job *job, int64_t checkpoint_id, const char *reason)
 {
-    int64_t checkpoint_id = (int64_t)metadata->checkpoint;
-    const leat_error *error = &result->error;
-    /* It was the commit before the next attempt: that comes later. */
-    if (job->state == LEAT_JOB_RESTARTING && job->slots_count == 0) {
-        leat_log(LEAT_LOG_WARN, "committer", "%s", error->text);
-        job->restart_at_ms = leat_jm_now_ms(job->jobmanager) + commit_again_ms;
-    }
-    if (job->has_checkpoints && result->code != LEAT_CONFLICT) {
-        leat_metadata_free(job->uncertain);
-        job->uncertain = metadata;
-    } else {
-        if (job->has_checkpoints) {
-            end_stats(job, checkpoint_id, LEAT_JM_CHECKPOINT_FAILED, "Its commit failed.");
-            leat_metadata_remove_later(job->jobmanager->env, job->checkpoint_dir, checkpoint_id);
-        }
-        leat_metadata_free(metadata);
-    }
-    if (result->is_torn)
-        leat_jm_fail_for_good(job, "committer", error);
-    else
-        leat_jm_fail(job, "committer", error);
+    end_stats(job, checkpoint_id, LEAT_JM_CHECKPOINT_FAILED, reason);
 }
 
-/* Before an attempt begins: the commit that nobody knows the end of. True when one was started; the restart comes after
- * it. */
-bool leat_jm_commit_uncertain(leat_jm_job *job)
+void leat_jm_checkpoints_committed(leat_jm_job *job, int64_t checkpoint_id)
 {
-    if (!job->uncertain) return false;
-    job->committing = job->uncertain;
-    job->uncertain = NULL;
-    job->restart_at_ms = INT64_MAX;
-    leat_jm_commit(job, job->committing);
-    return true;
-}
-
-void leat_jm_on_committed(leat_jm_job *job, int64_t checkpoint_id, const leat_jm_commit_result *result)
-{
-    Leat__Pb__CheckpointMetadata *metadata = job->committing;
-    job->committing = NULL;
-    if (result->code != LEAT_OK) {
-        on_commit_failed(job, metadata, result);
-        return;
-    }
-    if (!job->has_checkpoints) {
-        leat_metadata_free(metadata);
-        return;
-    }
-    leat_metadata_free(job->completed);
-    job->completed = metadata;
-    retain(job, checkpoint_id);
-    end_stats(job, checkpoint_id, LEAT_JM_CHECKPOINT_COMPLETED, NULL);
-    if (!job->has_coordinator) { /* the attempt is ending, or has ended: the restart begins here */
-        bool has_ended = job->state == LEAT_JOB_RESTARTING && job->slots_count == 0;
-        if (has_ended) job->restart_at_ms = leat_jm_now_ms(job->jobmanager);
-        return;
-    }
+    if (checkpoint_id > job->resumed_id) end_stats(job, checkpoint_id, LEAT_JM_CHECKPOINT_COMPLETED, NULL);
+    if (!job->has_coordinator) return; /* the attempt is ending, or has ended */
     tell_complete(job, checkpoint_id);
     leat_jm_changed(job);
     leat_jm_pending *waiting = NULL;

@@ -30,6 +30,8 @@ typedef struct commit_job {
     leat_jm_message message;
     leat_jm_job *owner;
     const Leat__Pb__CheckpointMetadata *metadata; /* the owner's; kept while io_running */
+    bool must_look_ahead;                         /* whether sinks have more than this checkpoint */
+    bool may_lag;                                 /* and that is as somebody wanted it */
     leat_jm_commit_result result;
 } commit_job;
 
@@ -186,13 +188,55 @@ static leat_code commit_all(commit_job *commit, leat_env *env)
     return LEAT_OK;
 }
 
+/* Another job manager may have taken this one for dead, and gone on without it. */
+static leat_code check_leader(commit_job *commit, leat_jm_committer *self, leat_env *env)
+{
+    (void)self;
+    (void)env;
+    const leat_job_store *store = commit->owner->jobmanager->store;
+    return store ? leat_job_store_check(store, &commit->result.error) : LEAT_OK;
+}
+
+static leat_code look_ahead_one(commit_job *commit, leat_jm_committer *self, leat_env *env)
+{
+    (void)env;
+    int64_t newest_id = -1;
+    const leat_committer_vtable *vtable = self->committer->vtable;
+    if (vtable->newest) LEAT_TRY(vtable->newest(self->committer, &newest_id, &commit->result.error));
+    if (newest_id > commit->result.newest_id) commit->result.newest_id = newest_id;
+    int64_t checkpoint_id = (int64_t)commit->metadata->checkpoint;
+    if (newest_id <= checkpoint_id || commit->may_lag) return LEAT_OK;
+    commit->result.is_torn = true;
+    const char *topic = self->committer->topic;
+    leat_code code = leat_fail(&commit->result.error, LEAT_CONFLICT,
+                               "%.200s holds the rows of checkpoint %" PRId64 " already: going on from checkpoint "
+                               "%" PRId64 " would write them twice",
+                               topic ? topic : vertex_name(commit, self), newest_id, checkpoint_id);
+    leat_fail_hint(&commit->result.error,
+                   "bring the damaged checkpoint back and start the job with --from-checkpoint; or take these rows out "
+                   "of the table and start it from an older one");
+    return code;
+}
+
+/* After a restore from what may not be the newest checkpoint. */
+static leat_code look_ahead(commit_job *commit, leat_env *env)
+{
+    leat_code code = LEAT_OK;
+    leat_jm_job *job = commit->owner;
+    for (int32_t i = 0; commit->must_look_ahead && code == LEAT_OK && i < job->committers_count; i++)
+        code = try_step(commit, &job->committers[i], look_ahead_one, env);
+    return code;
+}
+
 static void run_commit(leat_job *job, leat_env *env)
 {
     commit_job *commit = (commit_job *)job;
     leat_jm_job *owner = commit->owner;
-    leat_code code = LEAT_OK;
+    leat_code code = try_step(commit, NULL, check_leader, env);
+    commit->result.is_deposed = code == LEAT_CANCELED;
     for (int32_t i = 0; code == LEAT_OK && i < owner->committers_count; i++)
         code = try_step(commit, &owner->committers[i], prepare_one, env);
+    if (code == LEAT_OK) code = look_ahead(commit, env);
     if (code == LEAT_OK && owner->committers_count > 1) code = check_all(commit, env);
     if (code == LEAT_OK) code = commit_all(commit, env);
     for (int32_t i = 0; i < owner->committers_count; i++) {
@@ -214,6 +258,10 @@ static void on_commit_done(leat_jobmanager *self, leat_jm_message *message)
     commit_job *commit = (commit_job *)((char *)message - offsetof(commit_job, message));
     leat_jm_job *job = commit->owner;
     job->io_running--;
+    if (commit->result.is_deposed) {
+        leat_log(LEAT_LOG_ERROR, "jobmanager", "%s", commit->result.error.text);
+        self->is_deposed = true;
+    }
     for (int32_t i = 0; i < job->committers_count; i++) {
         leat_jm_committer *committer = &job->committers[i];
         if (committer->has_news && committer->committer->topic) leat_jm_announce(self, committer->committer->topic);
@@ -244,6 +292,9 @@ static leat_code start(leat_jm_job *job, const Leat__Pb__CheckpointMetadata *met
     commit->message.handle = on_commit_done;
     commit->owner = job;
     commit->metadata = metadata;
+    commit->must_look_ahead = job->must_look_ahead;
+    commit->may_lag = leat_jm_is_given(job, (int64_t)metadata->checkpoint);
+    commit->result.newest_id = -1;
     job->io_running++;
     leat_code code = leat_env_spawn(job->jobmanager->env, &commit->job, error);
     if (code != LEAT_OK) {
@@ -255,7 +306,7 @@ static leat_code start(leat_jm_job *job, const Leat__Pb__CheckpointMetadata *met
 
 void leat_jm_commit(leat_jm_job *job, const Leat__Pb__CheckpointMetadata *metadata)
 {
-    leat_jm_commit_result result = {0};
+    leat_jm_commit_result result = {.newest_id = -1};
     result.code = start(job, metadata, &result.error);
     if (result.code != LEAT_OK) leat_jm_on_committed(job, (int64_t)metadata->checkpoint, &result);
 }

@@ -4,7 +4,6 @@
 #include "common/log.h"
 #include "common/memory.h"
 #include "jobmanager/internal.h"
-#include "jobmanager/metadata.h"
 
 enum { CONTROL_VERSION = 1, CONTROL_BYTES_MAX = 64 << 20 };
 
@@ -26,7 +25,7 @@ leat_code leat_jobmanager_init(leat_jobmanager *self, leat_error *error)
     if (failed) return leat_fail_errno(error, LEAT_LIMIT, failed, "mutex");
     self->inbox_last = &self->inbox;
     self->started_ms = leat_jm_now_ms(self);
-    if (!self->leader_epoch) self->leader_epoch = 1;
+    self->leader_epoch = self->store ? self->store->epoch : 1;
     leat_env_uuid(self->env, self->cluster_id);
     return LEAT_OK;
 }
@@ -119,8 +118,7 @@ void leat_jm_set_state(leat_jm_job *job, leat_job_state state)
     job->state_since_ms[state] = now_ms;
     if (leat_job_state_is_terminal(state)) {
         job->ended_ms = now_ms;
-        /* As in Flink: checkpoints are there for restarts, and go with the job. */
-        if (job->has_checkpoints) leat_metadata_remove_all_later(job->jobmanager->env, job->checkpoint_dir);
+        leat_jm_clean_up(job);
     }
     leat_jm_changed(job);
 }

@@ -5,7 +5,6 @@
 
 #include "common/log.h"
 #include "common/memory.h"
-#include "flow/secrets.h"
 #include "jobmanager/internal.h"
 
 /* --- submission --- */
@@ -26,42 +25,25 @@ static leat_code make_tasks(leat_jm_job *job, leat_error *error)
     return LEAT_OK;
 }
 
-static leat_code read_config(leat_jm_job *job, leat_error *error)
+static leat_code fill_job(leat_jm_job *job, leat_jm_submission *submission, leat_error *error)
 {
-    leat_jobmanager *self = job->jobmanager;
-    LEAT_TRY(leat_config_merge(&job->config, self->config, error));
-    for (size_t i = 0; i < job->graph->n_config; i++) {
-        const Leat__Pb__ConfigEntry *entry = job->graph->config[i];
-        char *value = leat_strndup((const char *)entry->value.data, entry->value.len);
-        if (!value) return leat_fail_no_memory(error);
-        leat_code code = leat_config_set(&job->config, entry->key, value, error);
-        leat_free(value);
-        if (code != LEAT_OK) return code;
-    }
-    LEAT_TRY(leat_secrets_unpack(job->graph, &job->config, error));
-    bool is_periodic = leat_config_duration_ms(&job->config, LEAT_OPTION_CHECKPOINT_INTERVAL) > 0;
-    job->has_checkpoints = !job->graph->is_batch && is_periodic;
-    LEAT_TRY(leat_restart_init(&job->restart, &job->config, job->has_checkpoints, error));
-    const char *dir = leat_config_string(&job->config, LEAT_OPTION_CHECKPOINT_DIR);
-    job->checkpoint_dir = !job->has_checkpoints ? leat_strdup("")
-                          : dir[0]              ? leat_format("%s/%s", dir, job->id_text)
-                                                : leat_format("%s/checkpoints/%s", self->cluster_dir, job->id_text);
-    return job->checkpoint_dir ? LEAT_OK : leat_fail_no_memory(error);
-}
-
-static leat_code fill_job(leat_jm_job *job, const uint8_t *job_id, leat_error *error)
-{
-    leat_env *env = job->jobmanager->env;
-    uint64_t random[2] = {leat_env_random(env), leat_env_random(env)};
-    memcpy(job->id, job_id ? job_id : (const uint8_t *)random, sizeof job->id);
-    for (int i = 0; i < LEAT_JM_JOB_ID_BYTES; i++)
-        snprintf(job->id_text + 2 * i, 3, "%02x", job->id[i]);
-    leat_env_uuid(env, job->commit_user);
-    job->graph = leat__pb__job_graph__unpack(NULL, job->graph_bytes.size, job->graph_bytes.data);
-    if (!job->graph || job->graph->n_vertices == 0)
-        return leat_fail(error, LEAT_CORRUPT, "the job graph does not parse");
+    memcpy(job->id, submission->job_id, sizeof job->id);
+    leat_jm_print_job_id(job->id, job->id_text);
+    memcpy(job->commit_user, submission->commit_user, sizeof job->commit_user);
+    job->submitted_ms = submission->submitted_ms;
+    job->state_since_ms[LEAT_JOB_CREATED] = leat_jm_now_ms(job->jobmanager);
+    job->is_stored = submission->is_stored;
+    /* Attempts of an earlier job manager are never met again. */
+    job->attempt = (uint32_t)((job->jobmanager->leader_epoch - 1) << LEAT_JM_EPOCH_ATTEMPT_BITS);
+    job->checkpoint_dir = submission->checkpoint_dir;
+    submission->checkpoint_dir = NULL;
+    LEAT_ASSERT(job->checkpoint_dir);
+    LEAT_TRY(leat_jm_read_graph(&job->graph_bytes, &job->graph, error));
     LEAT_TRY(make_tasks(job, error));
-    return read_config(job, error);
+    LEAT_TRY(leat_jm_read_config(job->jobmanager->config, job->graph, &job->config, error));
+    job->has_checkpoints = job->checkpoint_dir[0] != '\0';
+    LEAT_TRY(leat_restart_init(&job->restart, &job->config, job->has_checkpoints, error));
+    return leat_jm_checkpoints_begin_at(job, submission, error);
 }
 
 enum { ENDED_JOBS_KEPT = 200 };
@@ -91,16 +73,30 @@ static void forget_old_jobs(leat_jobmanager *self)
 leat_code leat_jobmanager_submit(leat_jobmanager *self, const uint8_t *job_id, leat_bytes *graph, leat_jm_job **out,
                                  leat_error *error)
 {
+    leat_jm_submission submission = {0};
+    leat_code code = leat_jm_submission_make(self, job_id, graph, &submission, error);
+    if (code == LEAT_OK) return leat_jobmanager_submit_prepared(self, &submission, out, error);
+    leat_jm_submission_done(&submission);
+    return leat_fail_in(error, code, "submit");
+}
+
+leat_code leat_jobmanager_submit_prepared(leat_jobmanager *self, leat_jm_submission *submission, leat_jm_job **out,
+                                          leat_error *error)
+{
     leat_jm_job *job = leat_calloc(1, sizeof *job);
-    if (!job) return leat_fail_no_memory(error);
+    if (!job) {
+        leat_jobmanager_drop_prepared(self, submission);
+        return leat_fail_no_memory(error);
+    }
     job->jobmanager = self;
-    job->graph_bytes = *graph;
-    *graph = (leat_bytes){0};
-    job->submitted_ms = job->state_since_ms[LEAT_JOB_CREATED] = leat_jm_now_ms(self);
+    job->graph_bytes = submission->graph;
+    submission->graph = (leat_bytes){0};
     job->restart_at_ms = INT64_MAX;
     job->next_checkpoint_id = 1;
     job->collected_last = &job->collected;
-    leat_code code = fill_job(job, job_id, error);
+    leat_code code = fill_job(job, submission, error);
+    if (code == LEAT_OK || submission->is_resumed) submission->is_stored = false; /* it stays in the store */
+    leat_jobmanager_drop_prepared(self, submission);
     if (code != LEAT_OK) {
         leat_jm_job_free(job);
         return leat_fail_in(error, code, "submit");
@@ -140,6 +136,7 @@ void leat_jm_job_free(leat_jm_job *job)
     leat_free(job->tasks);
     leat_free(job->slots);
     leat_free(job->checkpoint_dir);
+    leat_free(job->given_dir);
     leat_config_done(&job->config);
     if (job->graph) leat__pb__job_graph__free_unpacked(job->graph, NULL);
     leat_bytes_done(&job->graph_bytes);
@@ -234,7 +231,7 @@ bool leat_jobmanager_waits_for_slots(const leat_jm_job *job)
 {
     int64_t now_ms = leat_jm_now_ms(job->jobmanager);
     bool is_due = job->state == LEAT_JOB_CREATED || (job->state == LEAT_JOB_RESTARTING && job->restart_at_ms <= now_ms);
-    return is_due && job->slots_count == 0 && !job->committing;
+    return is_due && job->slots_count == 0 && !job->committing && !job->is_examining;
 }
 
 enum { WAIT_LOG_MS = 1000 }; /* task managers that start with the job register sooner */
@@ -260,7 +257,7 @@ void leat_jm_try_schedule(leat_jobmanager *self)
             if (leat_jobmanager_waits_for_slots(job)) waiting = job;
         }
         if (!waiting) return;
-        if (leat_jm_commit_uncertain(waiting)) continue;
+        if (leat_jm_examine_suspect(waiting) || leat_jm_commit_uncertain(waiting)) continue;
         bool placed = false;
         leat_error error = {0};
         leat_code code = leat_jm_place(waiting, &placed, &error);
@@ -333,7 +330,7 @@ static void start_running(leat_jm_job *job)
     leat_jm_set_state(job, LEAT_JOB_RUNNING);
 }
 
-static void remember(leat_jm_job *job, const char *task, const leat_error *error)
+void leat_jm_remember(leat_jm_job *job, const char *task, const leat_error *error)
 {
     if (job->exceptions_count == LEAT_JM_EXCEPTIONS_MAX) {
         memmove(&job->exceptions[0], &job->exceptions[1], (LEAT_JM_EXCEPTIONS_MAX - 1) * sizeof job->exceptions[0]);
@@ -364,6 +361,12 @@ static bool is_permanent(leat_code code)
     return code == LEAT_UNSUPPORTED || code == LEAT_NOT_FOUND;
 }
 
+/* Whether an attempt before this one got as far as to run. */
+static bool was_started(const leat_jm_job *job)
+{
+    return job->restarts > 0 || job->completed || job->resumed_id;
+}
+
 void leat_jm_fail(leat_jm_job *job, const char *task, const leat_error *error)
 {
     if (leat_job_state_is_terminal(job->state)) return;
@@ -372,17 +375,20 @@ void leat_jm_fail(leat_jm_job *job, const char *task, const leat_error *error)
     if (!is_ending) {
         leat_log(LEAT_LOG_WARN, "jobmanager", "job %s (%s), attempt %u, failed: %s: %s", job->id_text, job->graph->name,
                  job->attempt, task, error->text);
-        remember(job, task, error);
+        leat_jm_remember(job, task, error);
         bool restarts = !job->is_doomed &&
                         leat_restart_on_failure(&job->restart, leat_env_mono_us(job->jobmanager->env) / 1000,
                                                 leat_env_random(job->jobmanager->env), &job->restart_delay_ms) &&
-                        !(is_permanent(error->code) && job->attempt <= 1);
+                        !(is_permanent(error->code) && !was_started(job));
         if (restarts) job->restarts++;
+        bool is_restoring = job->state == LEAT_JOB_INITIALIZING && job->completed;
+        job->is_suspect = is_restoring && (error->code == LEAT_CORRUPT || error->code == LEAT_NOT_FOUND);
         leat_jm_checkpoints_stop(job);
         leat_jm_enumerators_stop(job);
         leat_jm_set_state(job, restarts ? LEAT_JOB_RESTARTING : LEAT_JOB_FAILING);
         send_cancel(job);
     }
+    if (job->slots_count == 0 && job->state == LEAT_JOB_FAILING) leat_jm_set_state(job, LEAT_JOB_FAILED);
     leat_jm_check_ended(job);
 }
 
@@ -390,9 +396,8 @@ void leat_jm_fail_for_good(leat_jm_job *job, const char *task, const leat_error 
 {
     job->is_doomed = true;
     bool is_ending = job->state == LEAT_JOB_FAILING || job->state == LEAT_JOB_CANCELLING;
-    if (is_ending) remember(job, task, error); /* it must be seen, whatever else ended the job */
+    if (is_ending) leat_jm_remember(job, task, error); /* it must be seen, whatever else ended the job */
     leat_jm_fail(job, task, error);
-    if (job->state == LEAT_JOB_FAILING && job->slots_count == 0) leat_jm_set_state(job, LEAT_JOB_FAILED);
 }
 
 void leat_jm_check_ended(leat_jm_job *job)

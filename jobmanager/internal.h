@@ -12,6 +12,31 @@ void leat_jm_set_state(leat_jm_job *job, leat_job_state state);
 void leat_jm_changed(leat_jm_job *job);
 ProtobufCBinaryData leat_jm_job_id(leat_jm_job *job);
 
+/* --- submission.c --- */
+enum { LEAT_JM_EPOCH_ATTEMPT_BITS = 16 };
+LEAT_CHECKED leat_code leat_jm_read_graph(const leat_bytes *packed, Leat__Pb__JobGraph **out, leat_error *error);
+/* What is in force for the job: the cluster's options, then its own, with its secrets. */
+LEAT_CHECKED leat_code leat_jm_read_config(const leat_config *cluster, const Leat__Pb__JobGraph *graph,
+                                           leat_config *out, leat_error *error);
+/* Names, and the place of checkpoints. `job_id` NULL: a random one. Blocks not. */
+LEAT_CHECKED leat_code leat_jm_submission_make(leat_jobmanager *self, const uint8_t *job_id, leat_bytes *graph,
+                                               leat_jm_submission *out, leat_error *error);
+
+/* --- job_end.c --- */
+/* In the background: the job's checkpoints go, but for what is to be retained; then the job is forgotten. */
+void leat_jm_clean_up(leat_jm_job *job);
+
+/* In the background: a record in the store of a job that there is not. */
+void leat_jm_forget_stored(leat_jobmanager *self, const uint8_t *job_id);
+/* leat_jm_clean_up of what a job manager before left undone. Blocks. */
+LEAT_CHECKED leat_code leat_jm_finish_clean_up(const leat_job_store *store, const Leat__Pb__JobRecord *record,
+                                               leat_error *error);
+
+/* --- fallback.c --- */
+/* Before an attempt begins: whether the checkpoint that could not be restored is whole; if not, the job goes on from
+ * the one before. True when that was started; the restart comes after it. */
+bool leat_jm_examine_suspect(leat_jm_job *job);
+
 /* --- cluster.c --- */
 void leat_jm_on_register(leat_jobmanager *self, const char *from, const Leat__Pb__Register *message);
 void leat_jm_on_heartbeat(leat_jobmanager *self, const char *from, const Leat__Pb__Heartbeat *message);
@@ -26,7 +51,9 @@ void leat_jm_try_schedule(leat_jobmanager *self);
 void leat_jm_on_task_state(leat_jobmanager *self, const Leat__Pb__TaskStateChanged *message);
 /* The attempt is broken: end its tasks, then restart or fail. */
 void leat_jm_fail(leat_jm_job *job, const char *task, const leat_error *error);
-/* The same, and no attempt may follow. */
+/* Into the job's history of failures. */
+void leat_jm_remember(leat_jm_job *job, const char *task, const leat_error *error);
+/* The same as leat_jm_fail, and no attempt may follow. */
 void leat_jm_fail_for_good(leat_jm_job *job, const char *task, const leat_error *error);
 /* Goes on when tasks, enumerators and committers of an ending attempt have all ended. */
 void leat_jm_check_ended(leat_jm_job *job);
@@ -35,6 +62,14 @@ leat_jm_task *leat_jm_find_task(leat_jm_job *job, uint32_t vertex, uint32_t subt
 void leat_jm_job_free(leat_jm_job *job);
 
 /* --- checkpoints.c --- */
+/* Where the job's first attempt begins: takes it from the submission. */
+LEAT_CHECKED leat_code leat_jm_checkpoints_begin_at(leat_jm_job *job, leat_jm_submission *submission,
+                                                    leat_error *error);
+/* The folder of the job that wrote job->completed. */
+const char *leat_jm_completed_dir(const leat_jm_job *job);
+bool leat_jm_is_given(const leat_jm_job *job, int64_t checkpoint_id);
+/* The next attempt begins at an older checkpoint (taken) than the newest. */
+void leat_jm_checkpoints_go_back(leat_jm_job *job, Leat__Pb__CheckpointMetadata *older);
 LEAT_CHECKED leat_code leat_jm_checkpoints_start(leat_jm_job *job, leat_error *error);
 void leat_jm_checkpoints_stop(leat_jm_job *job);
 void leat_jm_checkpoints_tick(leat_jm_job *job, int64_t now_ms, int64_t *next_ms);
@@ -47,12 +82,21 @@ void leat_jm_on_enumerator_snapshot(leat_jm_job *job, int64_t checkpoint_id, int
                                     leat_bytes *state);
 typedef struct leat_jm_commit_result {
     leat_code code;
-    bool is_torn; /* of a conflict: another sink of the job has committed the checkpoint, so there is no way back */
+    bool is_torn;    /* of a conflict: another sink of the job has committed the checkpoint, so there is no way back */
+    bool is_deposed; /* nothing was done: another job manager leads */
+    int64_t newest_id; /* the newest checkpoint that a sink held before, where that was looked for; else -1 */
     leat_error error;
 } leat_jm_commit_result;
 void leat_jm_on_committed(leat_jm_job *job, int64_t checkpoint_id, const leat_jm_commit_result *result);
 void leat_jm_checkpoints_free(leat_jm_job *job);
+/* The checkpoint's commit is done: tasks are told, the next one's turn has come. */
+void leat_jm_checkpoints_committed(leat_jm_job *job, int64_t checkpoint_id);
+void leat_jm_checkpoint_failed(leat_jm_job *job, int64_t checkpoint_id, const char *reason);
+
+/* --- completion.c --- */
 bool leat_jm_commit_uncertain(leat_jm_job *job);
+/* The checkpoint came to nothing, and may have left objects. */
+void leat_jm_checkpoints_left(leat_jm_job *job, int64_t checkpoint_id);
 /* The parts that a vertex gets on restore, into the Deploy message's arrays (allocated; freed by
  * leat_jm_free_restored). */
 LEAT_CHECKED leat_code leat_jm_fill_restored(leat_jm_job *job, Leat__Pb__Deploy *deploy, leat_error *error);

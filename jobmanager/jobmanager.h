@@ -16,11 +16,13 @@
 #include "flow/coordinator.h"
 #include "flow/registry.h"
 #include "flow/restart.h"
+#include "jobmanager/checkpoint_files.h"
+#include "jobmanager/job_store.h"
 #include "proto/checkpoint.pb-c.h"
 #include "proto/control.pb-c.h"
 #include "proto/graph.pb-c.h"
 
-enum { LEAT_JM_JOB_ID_BYTES = 16, LEAT_JM_EXCEPTIONS_MAX = 16, LEAT_JM_CHECKPOINTS_MAX = 64 };
+enum { LEAT_JM_EXCEPTIONS_MAX = 16, LEAT_JM_CHECKPOINTS_MAX = 64 };
 
 typedef struct leat_jobmanager leat_jobmanager;
 typedef struct leat_jm_job leat_jm_job;
@@ -129,7 +131,7 @@ struct leat_jm_job {
     leat_jm_job *next;
     leat_jobmanager *jobmanager;
     uint8_t id[LEAT_JM_JOB_ID_BYTES];
-    char id_text[33];
+    char id_text[LEAT_JM_JOB_ID_TEXT_BYTES];
     leat_bytes graph_bytes;
     Leat__Pb__JobGraph *graph;
     leat_config config;
@@ -147,6 +149,7 @@ struct leat_jm_job {
     int32_t exceptions_count;
     int32_t restarts;
     bool is_doomed; /* no attempt may follow: it could only write rows twice */
+    bool is_stored; /* in the job store */
     leat_restart restart;
     int64_t restart_delay_ms; /* of the restart that is under way */
     int64_t restart_at_ms;    /* of RESTARTING, once all tasks have ended; INT64_MAX before */
@@ -161,8 +164,18 @@ struct leat_jm_job {
     /* Stored, and nobody knows whether its commit was done (storage went away): committed again before the next
      * attempt, which begins there. NULL: none. */
     Leat__Pb__CheckpointMetadata *uncertain;
+    /* The checkpoint that it was submitted with lies elsewhere and is not this job's to remove; NULL: none. */
+    char *given_dir;
+    int64_t given_id, resumed_id; /* resumed_id: newest that an earlier job manager completed; 0: none */
+    /* Whether sinks have more than the checkpoint that is committed next is to be found out: it was not the newest, or
+     * nobody knows. */
+    bool must_look_ahead;
+    bool is_suspect; /* the last attempt could not be restored: are the checkpoint's objects whole? */
+    bool is_examining;
     int64_t *retained; /* ids, oldest first */
     size_t retained_count, retained_capacity;
+    int64_t *aborted; /* ids of checkpoints that may have left objects */
+    size_t aborted_count, aborted_capacity;
     leat_jm_checkpoint_stats checkpoints[LEAT_JM_CHECKPOINTS_MAX]; /* oldest first */
     int32_t checkpoints_count;
     leat_jm_checkpoint_counts counts;
@@ -188,9 +201,11 @@ struct leat_jobmanager {
     const leat_config *config;
     const leat_registry *registry;
     leat_jm_transport *transport;
-    const char *cluster_dir; /* default place of checkpoints */
+    const char *cluster_dir;     /* default place of checkpoints */
+    const leat_job_store *store; /* where jobs outlive this process; NULL: they don't */
     char cluster_id[37];
     uint64_t leader_epoch;
+    bool is_deposed; /* another job manager leads: this one has to end, and to touch nothing more */
     int64_t started_ms;
     leat_jm_taskmanager *taskmanagers;
     size_t taskmanagers_count, taskmanagers_capacity;
@@ -201,7 +216,7 @@ struct leat_jobmanager {
     leat_jm_message *inbox, **inbox_last; /* under inbox_lock */
 };
 
-/* The fields up to cluster_dir are filled in by the caller; pointers are borrowed. */
+/* The fields up to `store` are filled in by the caller; pointers are borrowed. */
 LEAT_CHECKED leat_code leat_jobmanager_init(leat_jobmanager *self, leat_error *error);
 /* All jobs are dropped; I/O jobs must have ended. */
 void leat_jobmanager_done(leat_jobmanager *self);
@@ -219,6 +234,46 @@ void leat_jobmanager_handle_inbox(leat_jobmanager *self);
 /* Takes the packed graph. `job_id` NULL: a random one. The job is scheduled as soon as there are slots. */
 LEAT_CHECKED leat_code leat_jobmanager_submit(leat_jobmanager *self, const uint8_t *job_id, leat_bytes *graph,
                                               leat_jm_job **out, leat_error *error);
+
+typedef struct leat_jm_submission {
+    uint8_t job_id[LEAT_JM_JOB_ID_BYTES];
+    char commit_user[37];
+    char *checkpoint_dir; /* "<dir>/<job-id>"; empty: no checkpoints */
+    leat_bytes graph;
+    int64_t submitted_ms;
+    bool is_stored;
+    bool is_resumed; /* it ran under a job manager before this one */
+    /* Where it begins: NULL: afresh. */
+    Leat__Pb__CheckpointMetadata *restored;
+    char *given_dir;           /* of a checkpoint of another job; NULL: it is in checkpoint_dir */
+    leat_checkpoint_ids found; /* in checkpoint_dir */
+    leat_error damage;         /* of newer checkpoints than `restored`; code OK: none */
+} leat_jm_submission;
+
+/* Makes a submission of a packed graph (taken): names, places, and the checkpoint of
+ * `execution.state-recovery.path`, if the graph has one. Then writes it into the job store, so that an accepted job is
+ * never lost; without a store it does not. Linear code: blocks, any thread, changes nothing in the job manager. */
+LEAT_CHECKED leat_code leat_jobmanager_prepare(leat_jobmanager *self, leat_bytes *graph, leat_jm_submission *out,
+                                               leat_error *error);
+void leat_jm_submission_done(leat_jm_submission *submission);
+/* On the loop: takes what is in the submission, also on failure. */
+LEAT_CHECKED leat_code leat_jobmanager_submit_prepared(leat_jobmanager *self, leat_jm_submission *submission,
+                                                       leat_jm_job **out, leat_error *error);
+
+/* On the loop: one that is not submitted after all is forgotten, also by the store. Fine for one that was. */
+void leat_jobmanager_drop_prepared(leat_jobmanager *self, leat_jm_submission *submission);
+
+/* The jobs that an earlier job manager left in the store, with the checkpoints they go on from. */
+typedef struct leat_jm_recovery {
+    leat_jm_submission *list;
+    size_t count;
+} leat_jm_recovery;
+
+/* Linear code: blocks. Also ends what was left of jobs that had ended. */
+LEAT_CHECKED leat_code leat_jobmanager_load(const leat_job_store *store, leat_jm_recovery *out, leat_error *error);
+/* On the loop: takes what is in it. A job that can't be gone on with is logged, and stays in the store. */
+void leat_jobmanager_resume(leat_jobmanager *self, leat_jm_recovery *recovery);
+
 leat_jm_job *leat_jobmanager_find(leat_jobmanager *self, const uint8_t *job_id);
 /* Brings the metrics of the cluster, and of a job, up to date. Those of tasks and task managers are as of their last
  * heartbeat. */

@@ -94,6 +94,7 @@ typedef struct process {
     leat_storage *storage;
     leat_env *env;
     leat_jm_net *net;
+    leat_job_store store;
     leat_jobmanager manager;
     leat_sessions *sessions;
     leat_rest rest;
@@ -119,6 +120,25 @@ static const char *time_zone(process *self)
 
 enum { IO_THREADS = 8, IO_QUEUE_MAX = 1 << 16 };
 
+/* The jobs' records hold their secrets: on this machine nobody else may read them. */
+static leat_code keep_private(const char *dir, leat_error *error)
+{
+    const char *path = strncmp(dir, "file://", 7) == 0 ? dir + 7 : strncmp(dir, "file:", 5) == 0 ? dir + 5 : dir;
+    if (path[0] != '/' || chmod(path, 0700) == 0) return LEAT_OK;
+    return leat_fail_errno(error, leat_code_of_errno(errno), errno, "make %s private", path);
+}
+
+static leat_code open_store(process *self, const leat_config *config, leat_jm_recovery *recovery, leat_error *error)
+{
+    const char *given = leat_config_string(config, LEAT_OPTION_HA_STORAGE_DIR);
+    char *dir = given[0] ? leat_strdup(given) : leat_format("%s/ha", self->dir);
+    if (!dir) return leat_fail_no_memory(error);
+    leat_code code = leat_job_store_open(&self->store, self->env, dir, error);
+    if (code == LEAT_OK) code = keep_private(dir, error);
+    leat_free(dir);
+    return code == LEAT_OK ? leat_jobmanager_load(&self->store, recovery, error) : code;
+}
+
 static leat_code start(process *self, const arguments *given, leat_error *error)
 {
     LEAT_ASSERT(given->dir); /* parse_option asks for it */
@@ -139,7 +159,16 @@ static leat_code start(process *self, const arguments *given, leat_error *error)
                                       .registry = &self->registry,
                                       .transport = leat_jm_net_transport(self->net),
                                       .cluster_dir = self->dir};
+    leat_jm_recovery recovery = {0};
+    if (!given->removes_dir) { /* a temporary cluster has no tomorrow */
+        LEAT_TRY(open_store(self, &given->config, &recovery, error));
+        self->manager.store = &self->store;
+    }
     LEAT_TRY(leat_jobmanager_init(&self->manager, error));
+    if (recovery.count)
+        leat_log(LEAT_LOG_INFO, "jobmanager", "epoch %llu: goes on with %zu jobs of the job manager before",
+                 (unsigned long long)self->store.epoch, recovery.count);
+    leat_jobmanager_resume(&self->manager, &recovery);
     leat_sessions_options sessions = {.manager = &self->manager, .time_zone = time_zone(self)};
     LEAT_TRY(leat_sessions_new(&sessions, &self->sessions, error));
     self->rest = (leat_rest){.manager = &self->manager,
@@ -211,6 +240,7 @@ int main(int argc, char **argv)
     leat_jobmanager_done(&self.manager);
     leat_http_free(self.http);
     leat_jm_net_free(self.net);
+    leat_job_store_done(&self.store);
     leat_storage_free(self.storage);
     leat_config_done(&given.config);
     return 0;

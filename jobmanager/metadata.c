@@ -1,6 +1,3 @@
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +6,7 @@
 #include "common/log.h"
 #include "common/memory.h"
 #include "jobmanager/metadata.h"
+#include "jobmanager/sealed.h"
 
 enum { METADATA_VERSION = 1, JOB_ID_BYTES = 16, METADATA_BYTES_MAX = 256 << 20 };
 static const char metadata_magic[8] = {'L', 'E', 'A', 'T', 'C', 'H', 'K', '1'};
@@ -24,6 +22,12 @@ static Leat__Pb__SubtaskSnapshot *copy_subtask(const Leat__Pb__SubtaskSnapshot *
     Leat__Pb__SubtaskSnapshot *copy = leat__pb__subtask_snapshot__unpack(NULL, size, packed);
     leat_free(packed);
     return copy;
+}
+
+static uint32_t max_parallelism_of(const Leat__Pb__Vertex *vertex)
+{
+    return vertex->has_max_parallelism ? vertex->max_parallelism
+                                       : (uint32_t)leat_default_max_parallelism((int32_t)vertex->parallelism);
 }
 
 Leat__Pb__CheckpointMetadata *leat_metadata_new(const Leat__Pb__JobGraph *graph, const uint8_t *job_id,
@@ -46,9 +50,7 @@ Leat__Pb__CheckpointMetadata *leat_metadata_new(const Leat__Pb__JobGraph *graph,
             leat__pb__vertex_snapshot__init(&vertices[i]);
             vertices[i].uid = vertex->operators[0]->uid;
             vertices[i].parallelism = vertex->parallelism;
-            vertices[i].max_parallelism = vertex->has_max_parallelism
-                                              ? vertex->max_parallelism
-                                              : (uint32_t)leat_default_max_parallelism((int32_t)vertex->parallelism);
+            vertices[i].max_parallelism = max_parallelism_of(vertex);
             pointers[i] = &vertices[i];
         }
         draft.n_vertices = graph->n_vertices;
@@ -130,47 +132,153 @@ bool leat_metadata_set_enumerator(Leat__Pb__CheckpointMetadata *metadata, int32_
     return true;
 }
 
-leat_code leat_metadata_pack(const Leat__Pb__CheckpointMetadata *metadata, leat_bytes *out, leat_error *error)
+/* --- matching --- */
+
+static bool has_operator(const Leat__Pb__Vertex *vertex, const char *uid)
 {
-    size_t size = leat__pb__checkpoint_metadata__get_packed_size(metadata);
-    uint8_t *room = leat_bytes_extend(out, size);
-    if (!room) return leat_fail_no_memory(error);
-    leat__pb__checkpoint_metadata__pack(metadata, room);
-    leat_bytes_put_u64(out, XXH3_64bits(out->data, size));
-    leat_bytes_put(out, metadata_magic, sizeof metadata_magic);
-    return leat_bytes_check(out, error);
+    for (size_t i = 0; i < vertex->n_operators; i++) {
+        if (strcmp(vertex->operators[i]->uid, uid) == 0) return true;
+    }
+    return false;
 }
 
+static leat_code fail_match(const char *uid, leat_error *error)
+{
+    leat_code code =
+        leat_fail(error, LEAT_INVALID, "the checkpoint has state of operator '%s', which this job has not", uid);
+    leat_fail_hint(error, "a checkpoint belongs to its statement: run the same one, with the same tables");
+    return code;
+}
+
+static leat_code check_vertex(const Leat__Pb__VertexSnapshot *part, const Leat__Pb__Vertex *vertex, leat_error *error)
+{
+    bool has_state = part->has_enumerator;
+    for (size_t s = 0; s < part->n_subtasks; s++) {
+        for (size_t o = 0; o < part->subtasks[s]->n_operators; o++) {
+            const Leat__Pb__OperatorSnapshot *snapshot = part->subtasks[s]->operators[o];
+            bool is_empty = !snapshot->has_state && !snapshot->path && !snapshot->n_committables;
+            if (is_empty) continue;
+            has_state = true;
+            if (!vertex || !has_operator(vertex, snapshot->uid)) return fail_match(snapshot->uid, error);
+        }
+    }
+    if (!vertex) return has_state ? fail_match(part->uid, error) : LEAT_OK;
+    if (!has_state || part->max_parallelism == max_parallelism_of(vertex)) return LEAT_OK;
+    leat_code code = leat_fail(error, LEAT_INVALID, "operator '%s' has %u key groups, and %u in the checkpoint",
+                               part->uid, max_parallelism_of(vertex), part->max_parallelism);
+    leat_fail_hint(error, "SET 'pipeline.max-parallelism' = '%u'", part->max_parallelism);
+    return code;
+}
+
+static Leat__Pb__VertexSnapshot *empty_vertex(const Leat__Pb__Vertex *vertex)
+{
+    Leat__Pb__VertexSnapshot *made = leat_alloc(sizeof *made);
+    if (!made) return NULL;
+    leat__pb__vertex_snapshot__init(made);
+    made->uid = leat_strdup(vertex->operators[0]->uid);
+    made->parallelism = vertex->parallelism;
+    made->max_parallelism = max_parallelism_of(vertex);
+    if (made->uid) return made;
+    leat_free(made);
+    return NULL;
+}
+
+static size_t find_part(const Leat__Pb__CheckpointMetadata *metadata, const char *uid)
+{
+    size_t i = 0;
+    while (i < metadata->n_vertices && (!metadata->vertices[i] || strcmp(metadata->vertices[i]->uid, uid) != 0))
+        i++;
+    return i;
+}
+
+/* Parts move from the metadata into `matched`; what stays behind has no vertex. */
+static leat_code match(Leat__Pb__CheckpointMetadata *metadata, const Leat__Pb__JobGraph *graph,
+                       Leat__Pb__VertexSnapshot **matched, leat_error *error)
+{
+    for (size_t v = 0; v < graph->n_vertices; v++) {
+        const Leat__Pb__Vertex *vertex = graph->vertices[v];
+        size_t at = find_part(metadata, vertex->operators[0]->uid);
+        if (at < metadata->n_vertices) {
+            LEAT_TRY(check_vertex(metadata->vertices[at], vertex, error));
+            matched[v] = metadata->vertices[at];
+            metadata->vertices[at] = NULL;
+        } else {
+            matched[v] = empty_vertex(vertex);
+            if (!matched[v]) return leat_fail_no_memory(error);
+        }
+    }
+    for (size_t i = 0; i < metadata->n_vertices; i++) {
+        if (metadata->vertices[i]) LEAT_TRY(check_vertex(metadata->vertices[i], NULL, error));
+    }
+    return LEAT_OK;
+}
+
+static void free_parts(Leat__Pb__VertexSnapshot **parts, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i]) leat__pb__vertex_snapshot__free_unpacked(parts[i], NULL);
+    }
+    leat_free(parts);
+}
+
+leat_code leat_metadata_match(Leat__Pb__CheckpointMetadata *metadata, const Leat__Pb__JobGraph *graph,
+                              leat_error *error)
+{
+    Leat__Pb__VertexSnapshot **matched = leat_calloc(graph->n_vertices, sizeof *matched);
+    if (!matched) return leat_fail_no_memory(error);
+    leat_code code = match(metadata, graph, matched, error);
+    free_parts(metadata->vertices, metadata->n_vertices); /* what was left over */
+    metadata->vertices = NULL;
+    metadata->n_vertices = 0;
+    if (code != LEAT_OK) {
+        free_parts(matched, graph->n_vertices);
+        return code;
+    }
+    metadata->vertices = matched;
+    metadata->n_vertices = graph->n_vertices;
+    return LEAT_OK;
+}
+
+leat_code leat_metadata_pack(const Leat__Pb__CheckpointMetadata *metadata, leat_bytes *out, leat_error *error)
+{
+    return leat_seal(&metadata->base, metadata_magic, out, error);
+}
+
+/* Of two that write the same checkpoint (this job manager, and one that was taken for dead) the first one wins; one's
+ * own earlier try, whose answer was lost, counts as this one. */
 leat_code leat_metadata_store(leat_storage *storage, const char *path, const leat_bytes *packed, leat_error *error)
 {
-    return leat_storage_put(storage, path, packed->data, packed->size, LEAT_PUT_REPLACE, error);
+    leat_code code = leat_storage_put(storage, path, packed->data, packed->size, LEAT_PUT_IF_ABSENT, error);
+    if (code != LEAT_EXISTS) return code;
+    leat_bytes known = {0};
+    code = leat_storage_get_all(storage, path, METADATA_BYTES_MAX, &known, error);
+    bool is_same = code == LEAT_OK && known.size == packed->size && memcmp(known.data, packed->data, known.size) == 0;
+    leat_bytes_done(&known);
+    if (code != LEAT_OK || is_same) return code;
+    return leat_fail(error, LEAT_EXISTS, "%s is there already, and of another attempt", path);
 }
 
 leat_code leat_metadata_load(leat_storage *storage, const char *path, Leat__Pb__CheckpointMetadata **out,
                              leat_error *error)
 {
     leat_bytes bytes = {0};
+    ProtobufCMessage *message = NULL;
     leat_code code = leat_storage_get_all(storage, path, METADATA_BYTES_MAX, &bytes, error);
     if (code == LEAT_OK) {
-        size_t tail = 8 + sizeof metadata_magic;
-        uint64_t checksum = 0;
-        bool is_whole = bytes.size > tail && memcmp(bytes.data + bytes.size - 8, metadata_magic, 8) == 0;
-        if (is_whole) memcpy(&checksum, bytes.data + bytes.size - tail, 8);
-        is_whole = is_whole && checksum == XXH3_64bits(bytes.data, bytes.size - tail);
-        Leat__Pb__CheckpointMetadata *read =
-            is_whole ? leat__pb__checkpoint_metadata__unpack(NULL, bytes.size - tail, bytes.data) : NULL;
-        if (!read)
-            code = leat_fail(error, LEAT_CORRUPT, "%s is not a whole checkpoint (%zu bytes)", path, bytes.size);
-        else if (read->version != METADATA_VERSION || read->key_hash_version != LEAT_KEY_HASH_VERSION)
-            code = leat_fail(error, LEAT_UNSUPPORTED,
-                             "%s: checkpoint of version %u with key hash %u, where %d and %d are known", path,
-                             read->version, read->key_hash_version, METADATA_VERSION, LEAT_KEY_HASH_VERSION);
-        if (code == LEAT_OK)
-            *out = read;
-        else
-            leat_metadata_free(read);
+        code = leat_unseal(&bytes, metadata_magic, &leat__pb__checkpoint_metadata__descriptor, path, "checkpoint",
+                           &message, error);
     }
     leat_bytes_done(&bytes);
+    if (code != LEAT_OK) return code;
+    Leat__Pb__CheckpointMetadata *read = (Leat__Pb__CheckpointMetadata *)message;
+    if (read->version == METADATA_VERSION && read->key_hash_version == LEAT_KEY_HASH_VERSION) {
+        *out = read;
+        return LEAT_OK;
+    }
+    code =
+        leat_fail(error, LEAT_UNSUPPORTED, "%s: checkpoint of version %u with key hash %u, where %d and %d are known",
+                  path, read->version, read->key_hash_version, METADATA_VERSION, LEAT_KEY_HASH_VERSION);
+    leat_metadata_free(read);
     return code;
 }
 
@@ -211,9 +319,4 @@ static void remove_later(leat_env *env, char *folder)
 void leat_metadata_remove_later(leat_env *env, const char *dir, int64_t checkpoint_id)
 {
     remove_later(env, leat_format("%s/chk-%" PRId64, dir, checkpoint_id));
-}
-
-void leat_metadata_remove_all_later(leat_env *env, const char *dir)
-{
-    remove_later(env, leat_strdup(dir));
 }

@@ -24,9 +24,15 @@ Leat__Pb__SubtaskSnapshot *leat_metadata_copy_subtask(const Leat__Pb__Checkpoint
                                                       uint32_t subtask);
 bool leat_metadata_set_enumerator(Leat__Pb__CheckpointMetadata *metadata, int32_t vertex, const leat_bytes *state);
 
+/* Brings the vertices into the order of a graph's, by the ids of their head operators; those that the checkpoint has
+ * not are empty. LEAT_INVALID when the checkpoint has state that would find no operator, or that can't be divided so.
+ */
+LEAT_CHECKED leat_code leat_metadata_match(Leat__Pb__CheckpointMetadata *metadata, const Leat__Pb__JobGraph *graph,
+                                           leat_error *error);
+
 LEAT_CHECKED leat_code leat_metadata_pack(const Leat__Pb__CheckpointMetadata *metadata, leat_bytes *out,
                                           leat_error *error);
-/* Puts what leat_metadata_pack made. Blocks. */
+/* Puts what leat_metadata_pack made. LEAT_EXISTS when another attempt's is there. Blocks. */
 LEAT_CHECKED leat_code leat_metadata_store(leat_storage *storage, const char *path, const leat_bytes *packed,
                                            leat_error *error);
 /* Reads and checks one. LEAT_CORRUPT (damaged) and LEAT_UNSUPPORTED (of another version) name the file. Blocks. */
@@ -34,5 +40,3 @@ LEAT_CHECKED leat_code leat_metadata_load(leat_storage *storage, const char *pat
                                           leat_error *error);
 /* Removes "<dir>/chk-<n>" in the background; failures are logged. */
 void leat_metadata_remove_later(leat_env *env, const char *dir, int64_t checkpoint_id);
-/* Removes the whole folder of a job that has ended, likewise. */
-void leat_metadata_remove_all_later(leat_env *env, const char *dir);

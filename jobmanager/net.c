@@ -202,6 +202,7 @@ leat_code leat_jm_net_run(leat_jm_net *net, leat_jobmanager *jobmanager, int sto
         for (int i = 0; i < RECEIVE_AT_ONCE && receive(net); i++) {
         }
         read_monitor(net);
+        if (jobmanager->is_deposed) return leat_fail(error, LEAT_CANCELED, "another job manager leads");
         if ((items[STOP].revents | items[PARENT].revents) & (ZMQ_POLLIN | ZMQ_POLLERR)) return LEAT_OK;
     }
 }

@@ -14,6 +14,7 @@ leat_code leat_jm_fill_restored(leat_jm_job *job, Leat__Pb__Deploy *deploy, leat
     const Leat__Pb__CheckpointMetadata *metadata = job->completed;
     deploy->has_restored_checkpoint = true;
     deploy->restored_checkpoint = metadata->checkpoint;
+    deploy->restored_dir = (char *)(uintptr_t)leat_jm_completed_dir(job);
     size_t count = 0;
     for (size_t v = 0; v < metadata->n_vertices; v++) {
         for (size_t s = 0; s < metadata->vertices[v]->n_subtasks; s++)

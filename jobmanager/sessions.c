@@ -34,6 +34,7 @@ static void work_is_done(leat_jobmanager *manager, leat_jm_message *message)
     work->finish(work);
     bool is_over = session->is_single;
     if (work->has_result) leat_session_result_done(&work->result);
+    leat_jobmanager_drop_prepared(manager, &work->submission);
     json_decref(work->input);
     json_decref(work->output);
     leat_free(work);

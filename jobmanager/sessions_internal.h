@@ -27,7 +27,8 @@ struct leat_session_work {
     /* What `run` made. */
     json_t *output;
     leat_session_result result;
-    bool has_result; /* `result` is to be freed */
+    bool has_result;               /* `result` is to be freed */
+    leat_jm_submission submission; /* of a job: made from the result's graph, and stored */
     char table[3][LEAT_REST_PARAMETER_BYTES];
 };
 
@@ -45,6 +46,7 @@ struct leat_session_entry {
     leat_jm_message ended; /* the thread's last word */
     /* The thread's. */
     leat_session *sql;
+    int64_t restored_id; /* checkpoint that a job of the session began from; 0: none */
     /* Between them. */
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -88,6 +90,10 @@ leat_session_work *leat_session_work_new(leat_rest_call *call);
 leat_session_entry *leat_session_start(leat_rest_call *call, leat_session_work **work);
 /* No new work; queries end; goes when the thread has. */
 void leat_session_end(leat_session_entry *session);
+
+/* --- statements.c --- */
+/* On the session's thread: makes a job of the result's graph, and stores it. */
+LEAT_CHECKED leat_code leat_session_prepare(leat_session_work *work, leat_error *error);
 
 /* --- queries.c --- */
 /* Takes over *result. NULL: no memory. */

@@ -117,6 +117,23 @@ static json_t *texts_json(const leat_session_result *result)
     return rows;
 }
 
+/* Two jobs can't go on from one checkpoint. */
+leat_code leat_session_prepare(leat_session_work *work, leat_error *error)
+{
+    leat_session_entry *session = work->session;
+    LEAT_TRY(leat_jobmanager_prepare(session->owner->options.manager, &work->result.graph, &work->submission, error));
+    if (!work->submission.restored) return LEAT_OK;
+    int64_t checkpoint_id = (int64_t)work->submission.restored->checkpoint;
+    if (session->restored_id == checkpoint_id) {
+        leat_code code = leat_fail(error, LEAT_INVALID, "a job of this session goes on from checkpoint %lld already",
+                                   (long long)checkpoint_id);
+        leat_fail_hint(error, "RESET 'execution.state-recovery.path' after the job that begins from it");
+        return code;
+    }
+    session->restored_id = checkpoint_id;
+    return LEAT_OK;
+}
+
 static leat_code run_next(leat_session_work *work, leat_error *error)
 {
     leat_session_result *result = &work->result;
@@ -141,7 +158,8 @@ static leat_code run_next(leat_session_work *work, leat_error *error)
         json_object_set_new(work->output, "batch", json_boolean(result->is_batch));
         json_object_set_new(work->output, "waits", json_boolean(result->waits));
     }
-    return LEAT_OK;
+    if (result->kind != LEAT_RESULT_JOB) return LEAT_OK; /* a query ends with its reader */
+    return leat_session_prepare(work, error);
 }
 
 /* The thread has planned; the loop submits. */
@@ -150,7 +168,10 @@ static leat_code submit(leat_session_work *work, leat_error *error)
     leat_jobmanager *manager = work->session->owner->options.manager;
     if (work->session->is_closing) return leat_fail(error, LEAT_CANCELED, "the session was closed");
     leat_jm_job *job = NULL;
-    LEAT_TRY(leat_jobmanager_submit(manager, NULL, &work->result.graph, &job, error));
+    if (work->result.kind == LEAT_RESULT_QUERY)
+        LEAT_TRY(leat_jobmanager_submit(manager, NULL, &work->result.graph, &job, error));
+    else
+        LEAT_TRY(leat_jobmanager_submit_prepared(manager, &work->submission, &job, error));
     json_object_set_new(work->output, "job", json_string(job->id_text));
     if (work->result.kind != LEAT_RESULT_QUERY) return LEAT_OK;
     bool is_changelog = !work->result.is_batch && work->result.changes != LEAT_CHANGES_INSERT;

@@ -35,12 +35,12 @@ static int compare_messages(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-static leat_code look_up_confirmed(paimon_committer *self, const leat_paimon_table *table, leat_error *error)
+static leat_code look_up_newest(const paimon_committer *self, int64_t *checkpoint_id, leat_error *error)
 {
     int64_t latest, id, identifier;
-    LEAT_TRY(leat_paimon_snapshot_latest_id(self->env, table->path, &latest, error));
-    LEAT_TRY(leat_paimon_snapshot_of_user(self->env, table->path, latest, self->user, &id, &identifier, error));
-    self->confirmed = id ? identifier : -1;
+    LEAT_TRY(leat_paimon_snapshot_latest_id(self->env, self->table_path, &latest, error));
+    LEAT_TRY(leat_paimon_snapshot_of_user(self->env, self->table_path, latest, self->user, &id, &identifier, error));
+    *checkpoint_id = id ? identifier : -1;
     return LEAT_OK;
 }
 
@@ -79,7 +79,7 @@ static leat_code commit_into(paimon_committer *self, const leat_paimon_table *ta
                              const leat_committable *committables, size_t count, leat_arena *arena,
                              leat_commit_outlook *outlook, leat_error *error)
 {
-    if (!self->is_certain) LEAT_TRY(look_up_confirmed(self, table, error));
+    if (!self->is_certain) LEAT_TRY(look_up_newest(self, &self->confirmed, error));
     if (self->confirmed > checkpoint_id) {
         if (outlook) outlook->is_done = true;
         return LEAT_OK;
@@ -135,6 +135,11 @@ static leat_code committer_commit(leat_committer *committer, int64_t checkpoint_
     return code;
 }
 
+static leat_code committer_newest(leat_committer *committer, int64_t *checkpoint_id, leat_error *error)
+{
+    return look_up_newest((paimon_committer *)committer, checkpoint_id, error);
+}
+
 static void committer_close(leat_committer *committer)
 {
     paimon_committer *self = (paimon_committer *)committer;
@@ -145,7 +150,7 @@ static void committer_close(leat_committer *committer)
 }
 
 static const leat_committer_vtable committer_vtable = {
-    .commit = committer_commit, .close = committer_close, .check = committer_check};
+    .commit = committer_commit, .close = committer_close, .check = committer_check, .newest = committer_newest};
 
 enum { OPTIONS_MAX = 4096 };
 

@@ -5,10 +5,6 @@
 #include "taskmanager/frame.h"
 #include "taskmanager/subtask.h"
 
-/* State objects whose names begin so lie below the job's checkpoint folder, not in one checkpoint's: they outlive it.
- */
-#define LEAT_STATE_SHARED "shared/"
-
 typedef struct leat_taskmanager leat_taskmanager;
 
 struct leat_task_job {

@@ -1,10 +1,10 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "common/memory.h"
+#include "flow/state_path.h"
 #include "storage/storage.h"
 #include "taskmanager/job.h"
 #include "taskmanager/taskmanager.h"
@@ -38,11 +38,9 @@ static bool is_needed(leat_task_job *job, const Leat__Pb__RestoredPart *part)
 static leat_code fetch(leat_task_job *job, leat_env *env, Leat__Pb__RestoredPart *part, leat_error *error)
 {
     Leat__Pb__OperatorSnapshot *snapshot = part->snapshot;
-    const char *dir = job->deploy->checkpoint_dir;
-    bool is_shared = strncmp(snapshot->path, LEAT_STATE_SHARED, strlen(LEAT_STATE_SHARED)) == 0;
-    char *path = is_shared
-                     ? leat_format("%s/%s", dir, snapshot->path)
-                     : leat_format("%s/chk-%" PRIu64 "/%s", dir, job->deploy->restored_checkpoint, snapshot->path);
+    const Leat__Pb__Deploy *deploy = job->deploy;
+    const char *dir = deploy->restored_dir ? deploy->restored_dir : deploy->checkpoint_dir;
+    char *path = leat_state_path(dir, deploy->restored_checkpoint, snapshot->path);
     if (!path) return leat_fail_no_memory(error);
     leat_bytes bytes = {0};
     leat_code code = leat_storage_get_all(env->storage, path, (size_t)snapshot->size, &bytes, error);

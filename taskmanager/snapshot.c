@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/memory.h"
+#include "flow/state_path.h"
 #include "storage/storage.h"
 #include "taskmanager/job.h"
 #include "taskmanager/subtask.h"
@@ -92,14 +93,12 @@ static char *name_state(const leat_subtask *subtask, const leat_subtask_snapshot
                         char name[NAME_BYTES])
 {
     const leat_task_job *job = subtask->job;
-    const char *dir = job->deploy->checkpoint_dir;
-    if (snapshot->is_final) {
+    if (snapshot->is_final)
         snprintf(name, NAME_BYTES, LEAT_STATE_SHARED "v%d-s%d-o%d-a%u-c%" PRId64, subtask->vertex, subtask->index, i,
                  job->attempt, snapshot->checkpoint_id);
-        return leat_format("%s/%s", dir, name);
-    }
-    snprintf(name, NAME_BYTES, "v%d-s%d-o%d-a%u", subtask->vertex, subtask->index, i, job->attempt);
-    return leat_format("%s/chk-%" PRId64 "/%s", dir, snapshot->checkpoint_id, name);
+    else
+        snprintf(name, NAME_BYTES, "v%d-s%d-o%d-a%u", subtask->vertex, subtask->index, i, job->attempt);
+    return leat_state_path(job->deploy->checkpoint_dir, (uint64_t)snapshot->checkpoint_id, name);
 }
 
 /* A state that is large enough leaves in parts while it grows. */

@@ -212,7 +212,14 @@ void leat_taskmanager_on_control(leat_taskmanager *self, const uint8_t *data, si
         if (envelope) leat__pb__envelope__free_unpacked(envelope, NULL);
         return;
     }
-    if (envelope->leader_epoch > self->leader_epoch) self->leader_epoch = envelope->leader_epoch;
+    if (envelope->leader_epoch > self->leader_epoch) {
+        bool had_leader = self->leader_epoch > 0;
+        self->leader_epoch = envelope->leader_epoch;
+        if (had_leader) { /* it deploys its jobs anew; what the one before deployed is nobody's any more */
+            leat_log(LEAT_LOG_WARN, "taskmanager", "a new job manager leads: ending the tasks of the one before");
+            leat_taskmanager_cancel_all(self);
+        }
+    }
     if (envelope->leader_epoch < self->leader_epoch) { /* a leader of old: it may not command any more */
         leat__pb__envelope__free_unpacked(envelope, NULL);
         return;
