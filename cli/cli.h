@@ -62,5 +62,10 @@ int leat_cli_cluster(int argc, char **argv);
 int leat_cli_list(int argc, char **argv);
 int leat_cli_show(int argc, char **argv);
 int leat_cli_cancel(int argc, char **argv);
+int leat_cli_stop(int argc, char **argv);
+int leat_cli_checkpoint(int argc, char **argv);
+/* A path that the job manager is to open, which has another working folder: absolute, unless it has a scheme. To be
+ * freed; NULL: no memory. */
+char *leat_cli_absolute(const char *path);
 int leat_cli_tail(int argc, char **argv);
 int leat_cli_action(int argc, char **argv);

@@ -18,7 +18,9 @@ static leat_code check_running(const leat_state *state, leat_error *error)
     const leat_state_process *jobmanager = leat_state_jobmanager(state);
     if (jobmanager && leat_process_is_alive(&jobmanager->process)) return LEAT_OK;
     leat_code code = leat_fail(error, LEAT_UNAVAILABLE, "the job manager of the cluster in %s has ended", state->dir);
-    leat_fail_hint(error, "'leat cluster start' starts it again, and it goes on with its jobs; 'leat cluster stop' ends what is left");
+    leat_fail_hint(
+        error,
+        "'leat cluster start' starts it again, and it goes on with its jobs; 'leat cluster stop' ends what is left");
     return code;
 }
 

@@ -292,7 +292,7 @@ int leat_cli_show(int argc, char **argv)
     return end(&connection, code, &error);
 }
 
-/* --- cancel --- */
+/* --- cancel and stop --- */
 
 enum { CANCEL_TIMEOUT_MS = 60000, CANCEL_POLL_MS = 50 };
 
@@ -315,6 +315,62 @@ static leat_code cancel_and_wait(leat_client *client, const char *id, leat_error
     }
 }
 
+enum { STOP_POLL_MS = 100 };
+
+/* For as long as it takes: the last rows may have a long way. */
+static leat_code stop_and_wait(leat_client *client, const char *id, leat_error *error)
+{
+    char path[96];
+    snprintf(path, sizeof path, "/leat/v1/jobs/%s/stop", id);
+    LEAT_TRY(leat_client_json(client, "POST", path, NULL, NULL, error));
+    int64_t started_ms = leat_cli_now_ms();
+    for (;;) {
+        json_t *answer = NULL;
+        LEAT_TRY(get_of_job(client, id, "/status", &answer, error));
+        char state[32], waited[32];
+        snprintf(state, sizeof state, "%s", text_of(answer, "status"));
+        json_decref(answer);
+        if (leat_jobs_has_ended(state)) {
+            leat_cli_progress_end();
+            leat_cli_say("job %s is %s", id, state);
+            if (strcmp(state, "FAILED") == 0) leat_jobs_explain(client, id, id, error);
+            return strcmp(state, "FAILED") == 0 ? LEAT_IO : LEAT_OK;
+        }
+        leat_cli_print_duration(leat_cli_now_ms() - started_ms, waited, sizeof waited);
+        leat_cli_progress("job %s is %s: the last rows are worked off, %s", id, state, waited);
+        LEAT_TRY(leat_cli_sleep(STOP_POLL_MS, error));
+    }
+}
+
+static int on_one_job(const struct argp *argp, int argc, char **argv,
+                      leat_code (*what)(leat_client *client, const char *id, leat_error *error))
+{
+    jobs_arguments given = {.takes_job = true};
+    leat_cli_parse(argp, argc, argv, 0, &given);
+    leat_connection connection;
+    leat_error error = {0};
+    char id[33];
+    leat_code code = leat_connection_open(&given.place, NULL, &connection, &error);
+    if (code == LEAT_OK) code = leat_jobs_find(connection.client, given.job, id, &error);
+    if (code == LEAT_OK) code = what(connection.client, id, &error);
+    return end(&connection, code, &error);
+}
+
+int leat_cli_stop(int argc, char **argv)
+{
+    static const struct argp argp = {
+        NULL,
+        parse_option,
+        "JOB",
+        "End a job in good order and wait until it has: its sources produce nothing more, what is on its way is worked "
+        "off, and a last checkpoint is committed. JOB is its id, the beginning of its id, or its "
+        "name.\vExamples:\n  leat stop e49f\n  leat stop \"Make orders\"",
+        place_child,
+        NULL,
+        NULL};
+    return on_one_job(&argp, argc, argv, stop_and_wait);
+}
+
 int leat_cli_cancel(int argc, char **argv)
 {
     static const struct argp argp = {
@@ -326,13 +382,5 @@ int leat_cli_cancel(int argc, char **argv)
         place_child,
         NULL,
         NULL};
-    jobs_arguments given = {.takes_job = true};
-    leat_cli_parse(&argp, argc, argv, 0, &given);
-    leat_connection connection;
-    leat_error error = {0};
-    char id[33];
-    leat_code code = leat_connection_open(&given.place, NULL, &connection, &error);
-    if (code == LEAT_OK) code = leat_jobs_find(connection.client, given.job, id, &error);
-    if (code == LEAT_OK) code = cancel_and_wait(connection.client, id, &error);
-    return end(&connection, code, &error);
+    return on_one_job(&argp, argc, argv, cancel_and_wait);
 }

@@ -26,7 +26,9 @@ static const command commands[] = {
     {"cluster", leat_cli_cluster, "Start, stop or look at a cluster on this machine"},
     {"list", leat_cli_list, "List jobs"},
     {"show", leat_cli_show, "Show one job: its tasks, checkpoints, failures"},
+    {"stop", leat_cli_stop, "End a job in good order: no row is left on its way"},
     {"cancel", leat_cli_cancel, "Cancel a job"},
+    {"checkpoint", leat_cli_checkpoint, "Look into a checkpoint"},
     {"version", version, "Print the version"},
 };
 enum { COMMANDS_COUNT = sizeof commands / sizeof commands[0] };
@@ -35,7 +37,7 @@ static void print_help(FILE *to)
 {
     fputs("Usage: leat COMMAND [OPTION…]\n\nLeat runs streaming SQL over tables in open formats.\n\nCommands:\n", to);
     for (size_t i = 0; i < COMMANDS_COUNT; i++)
-        fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].doc);
+        fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].doc);
     fputs("\nExamples:\n"
           "  leat run -e \"SELECT 1 + 1 AS two\"\n"
           "  leat cluster start --task-managers 2\n"

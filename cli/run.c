@@ -7,7 +7,7 @@
 #include "common/memory.h"
 
 enum { SCRIPTS_MAX = 256 };
-enum { OPTION_FORMAT = 256, OPTION_DETACH, OPTION_VAR };
+enum { OPTION_FORMAT = 256, OPTION_DETACH, OPTION_VAR, OPTION_FROM_CHECKPOINT };
 
 typedef struct script {
     const char *path; /* NULL: `text` is from -e */
@@ -28,6 +28,8 @@ static const struct argp_option options[] = {
     {NULL, 'e', "SQL", 0, "Run this text; may be given several times", 0},
     {"format", OPTION_FORMAT, "FORMAT", 0, "How rows are shown: table (the default), json, csv, rows", 0},
     {"detach", OPTION_DETACH, NULL, 0, "Submit the jobs and return; needs a cluster", 0},
+    {"from-checkpoint", OPTION_FROM_CHECKPOINT, "PATH", 0,
+     "The job begins from this checkpoint: a folder …/chk-7, or the job's above it for the newest", 0},
     {"var", OPTION_VAR, "NAME=VALUE", 0, "Value of ${NAME} in the SQL; else the environment's", 0},
     {NULL, 'D', "KEY=VALUE", 0, "Set an option of the session, as SET does", 0},
     {0},
@@ -54,6 +56,12 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
             argp_error(state, "format '%s' is none of table, json, csv, rows", value);
         break;
     case OPTION_DETACH: given->is_detached = true; break;
+    case OPTION_FROM_CHECKPOINT: {
+        char *path = leat_cli_absolute(value);
+        code = leat_config_set(&given->config, "execution.state-recovery.path", path ? path : value, &error);
+        leat_free(path);
+        break;
+    }
     case OPTION_VAR: code = leat_config_set_pair(&given->variables, value, &error); break;
     case 'D': code = leat_config_set_pair(&given->config, value, &error); break;
     case ARGP_KEY_END:

@@ -133,6 +133,7 @@ typedef struct leat_operator_host {
     leat_code (*collect)(leat_operator_context *context, leat_batch *batch, bool is_end, leat_error *error);
     void (*set_gauge)(leat_operator_context *context, const char *name, int64_t value);
     void (*follow)(leat_operator_context *context, const char *topic);
+    bool (*may_write)(leat_operator_context *context);
 } leat_operator_host;
 
 struct leat_operator_context {
@@ -200,4 +201,11 @@ static inline void leat_context_set_gauge(leat_operator_context *context, const 
 static inline void leat_context_follow(leat_operator_context *context, const char *topic)
 {
     context->host->follow(context, topic);
+}
+/* Whether this attempt may still change something outside that no commit protects (rows of another database). False
+ * once it is being ended, or the task manager lost its job manager: another attempt may have gone on. To be asked right
+ * before each change. Any thread. */
+static inline bool leat_context_may_write(leat_operator_context *context)
+{
+    return !context->host->may_write || context->host->may_write(context);
 }

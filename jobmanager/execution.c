@@ -33,6 +33,7 @@ static leat_code fill_job(leat_jm_job *job, leat_jm_submission *submission, leat
     job->submitted_ms = submission->submitted_ms;
     job->state_since_ms[LEAT_JOB_CREATED] = leat_jm_now_ms(job->jobmanager);
     job->is_stored = submission->is_stored;
+    job->is_stopping = submission->is_stopping;
     /* Attempts of an earlier job manager are never met again. */
     job->attempt = (uint32_t)((job->jobmanager->leader_epoch - 1) << LEAT_JM_EPOCH_ATTEMPT_BITS);
     job->checkpoint_dir = submission->checkpoint_dir;
@@ -313,6 +314,17 @@ static bool task_is_at_end(const leat_jm_task *task)
     return task->is_at_end || task_is_finished(task);
 }
 
+static void send_stop(leat_jm_job *job)
+{
+    Leat__Pb__Stop message = LEAT__PB__STOP__INIT;
+    message.job = leat_jm_job_id(job);
+    message.attempt = job->attempt;
+    Leat__Pb__Envelope envelope = LEAT__PB__ENVELOPE__INIT;
+    envelope.body_case = LEAT__PB__ENVELOPE__BODY_STOP;
+    envelope.stop = &message;
+    leat_jm_send_job(job, &envelope);
+}
+
 static void start_running(leat_jm_job *job)
 {
     leat_error error = {0};
@@ -328,6 +340,7 @@ static void start_running(leat_jm_job *job)
     envelope.start = &message;
     leat_jm_send_job(job, &envelope);
     leat_jm_set_state(job, LEAT_JOB_RUNNING);
+    if (job->is_stopping) send_stop(job);
 }
 
 void leat_jm_remember(leat_jm_job *job, const char *task, const leat_error *error)
@@ -502,6 +515,19 @@ leat_code leat_jobmanager_cancel(leat_jobmanager *self, leat_jm_job *job, leat_e
     }
     send_cancel(job);
     leat_jm_check_ended(job);
+    return LEAT_OK;
+}
+
+leat_code leat_jobmanager_stop(leat_jobmanager *self, leat_jm_job *job, leat_error *error)
+{
+    (void)self;
+    if (leat_job_state_is_terminal(job->state) || job->state == LEAT_JOB_FAILING || job->state == LEAT_JOB_CANCELLING)
+        return leat_fail(error, LEAT_INVALID, "job %s is %s already", job->id_text, leat_job_state_name(job->state));
+    if (job->is_stopping) return LEAT_OK;
+    leat_log(LEAT_LOG_INFO, "jobmanager", "job %s (%s): its sources end", job->id_text, job->graph->name);
+    job->is_stopping = true;
+    leat_jm_store_again(job);
+    if (job->state == LEAT_JOB_RUNNING) send_stop(job);
     return LEAT_OK;
 }
 

@@ -26,6 +26,8 @@ LEAT_CHECKED leat_code leat_jm_submission_make(leat_jobmanager *self, const uint
 /* In the background: the job's checkpoints go, but for what is to be retained; then the job is forgotten. */
 void leat_jm_clean_up(leat_jm_job *job);
 
+/* In the background: what has changed goes to the store. */
+void leat_jm_store_again(leat_jm_job *job);
 /* In the background: a record in the store of a job that there is not. */
 void leat_jm_forget_stored(leat_jobmanager *self, const uint8_t *job_id);
 /* leat_jm_clean_up of what a job manager before left undone. Blocks. */

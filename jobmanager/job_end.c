@@ -135,3 +135,69 @@ void leat_jm_forget_stored(leat_jobmanager *self, const uint8_t *job_id)
     leat_jm_print_job_id(job_id, forget->id);
     if (leat_env_spawn(self->env, &forget->job, NULL) != LEAT_OK) leat_free(forget);
 }
+
+/* --- a job that is to end --- */
+
+typedef struct storing {
+    leat_job job; /* first */
+    leat_jm_message message;
+    leat_jm_job *owner;
+    const leat_job_store *store;
+    Leat__Pb__JobRecord record; /* points into the owner */
+    char *given_path;
+} storing;
+
+static void run_store(leat_job *job, leat_env *env)
+{
+    (void)env;
+    storing *self = (storing *)job;
+    leat_error error = {0};
+    leat_code code = leat_job_store_check(self->store, &error);
+    if (code == LEAT_OK) code = leat_job_store_put(self->store, &self->record, &error);
+    if (code != LEAT_OK) leat_log(LEAT_LOG_WARN, "jobmanager", "%s", error.text);
+}
+
+static void done_store(leat_job *job, leat_env *env)
+{
+    (void)env;
+    storing *self = (storing *)job;
+    leat_jobmanager_post(self->owner->jobmanager, &self->message);
+}
+
+static void on_stored(leat_jobmanager *manager, leat_jm_message *message)
+{
+    (void)manager;
+    storing *self = (storing *)((char *)message - offsetof(storing, message));
+    leat_jm_job *job = self->owner;
+    job->io_running--;
+    leat_free(self->given_path);
+    leat_free(self);
+    leat_jm_check_ended(job);
+}
+
+void leat_jm_store_again(leat_jm_job *job)
+{
+    if (!job->is_stored) return;
+    storing *self = leat_calloc(1, sizeof *self);
+    if (!self) return; /* only a restart of the job manager would find the difference */
+    *self = (storing){.job = {.run = run_store, .done = done_store},
+                      .message = {.handle = on_stored},
+                      .owner = job,
+                      .store = job->jobmanager->store};
+    leat__pb__job_record__init(&self->record);
+    self->record.version = 1;
+    self->record.job = leat_jm_job_id(job);
+    self->record.graph = (ProtobufCBinaryData){job->graph_bytes.size, job->graph_bytes.data};
+    self->record.commit_user = job->commit_user;
+    self->record.submitted_ms = job->submitted_ms;
+    self->record.checkpoint_dir = job->checkpoint_dir;
+    self->record.has_is_stopping = true;
+    self->record.is_stopping = job->is_stopping;
+    if (job->given_dir) self->given_path = leat_format("%s/chk-%lld", job->given_dir, (long long)job->given_id);
+    self->record.restored_path = self->given_path;
+    job->io_running++;
+    if (leat_env_spawn(job->jobmanager->env, &self->job, NULL) == LEAT_OK) return;
+    job->io_running--;
+    leat_free(self->given_path);
+    leat_free(self);
+}

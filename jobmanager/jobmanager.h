@@ -148,8 +148,9 @@ struct leat_jm_job {
     leat_jm_exception exceptions[LEAT_JM_EXCEPTIONS_MAX]; /* newest last */
     int32_t exceptions_count;
     int32_t restarts;
-    bool is_doomed; /* no attempt may follow: it could only write rows twice */
-    bool is_stored; /* in the job store */
+    bool is_doomed;   /* no attempt may follow: it could only write rows twice */
+    bool is_stored;   /* in the job store */
+    bool is_stopping; /* somebody asked it to end by itself */
     leat_restart restart;
     int64_t restart_delay_ms; /* of the restart that is under way */
     int64_t restart_at_ms;    /* of RESTARTING, once all tasks have ended; INT64_MAX before */
@@ -243,6 +244,7 @@ typedef struct leat_jm_submission {
     int64_t submitted_ms;
     bool is_stored;
     bool is_resumed; /* it ran under a job manager before this one */
+    bool is_stopping;
     /* Where it begins: NULL: afresh. */
     Leat__Pb__CheckpointMetadata *restored;
     char *given_dir;           /* of a checkpoint of another job; NULL: it is in checkpoint_dir */
@@ -283,6 +285,9 @@ void leat_jobmanager_measure_job(leat_jm_job *job);
 leat_jm_job *leat_jobmanager_find_text(leat_jobmanager *self, const char *job_id);
 /* LEAT_INVALID when it has ended already. */
 LEAT_CHECKED leat_code leat_jobmanager_cancel(leat_jobmanager *self, leat_jm_job *job, leat_error *error);
+/* The job ends by itself: its sources produce nothing more, what is on its way is worked off, a last checkpoint is
+ * committed. Goes through failures and restarts. LEAT_INVALID when it has ended or is being ended already. */
+LEAT_CHECKED leat_code leat_jobmanager_stop(leat_jobmanager *self, leat_jm_job *job, leat_error *error);
 /* Frees what was collected before `sequence` and tells the sink so. */
 void leat_jobmanager_collect_ack(leat_jobmanager *self, leat_jm_job *job, uint64_t sequence);
 int32_t leat_jobmanager_slots_free(const leat_jobmanager *self);

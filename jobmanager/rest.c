@@ -123,6 +123,7 @@ static const leat_rest_route routes[] = {
     {LEAT_HTTP_GET, "/jobs/:jobid", leat_rest_job},
     {LEAT_HTTP_PATCH, "/jobs/:jobid", leat_rest_job_cancel},
     {LEAT_HTTP_GET, "/jobs/:jobid/yarn-cancel", leat_rest_job_cancel},
+    {LEAT_HTTP_POST, "/leat/v1/jobs/:jobid/stop", leat_rest_job_stop},
     {LEAT_HTTP_GET, "/jobs/:jobid/metrics", leat_rest_job_metrics},
     {LEAT_HTTP_GET, "/jobs/:jobid/plan", leat_rest_job_plan},
     {LEAT_HTTP_GET, "/jobs/:jobid/status", leat_rest_job_status},

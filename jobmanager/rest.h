@@ -79,6 +79,7 @@ void leat_rest_job_config(leat_rest_call *call);
 void leat_rest_job_exceptions(leat_rest_call *call);
 void leat_rest_job_result(leat_rest_call *call);
 void leat_rest_job_cancel(leat_rest_call *call);
+void leat_rest_job_stop(leat_rest_call *call);
 void leat_rest_vertex(leat_rest_call *call);
 void leat_rest_vertex_backpressure(leat_rest_call *call);
 void leat_rest_vertex_metrics(leat_rest_call *call);

@@ -294,3 +294,15 @@ void leat_rest_job_cancel(leat_rest_call *call)
     }
     leat_rest_json(call->request, 202, json_object());
 }
+
+/* POST /leat/v1/jobs/:jobid/stop */
+void leat_rest_job_stop(leat_rest_call *call)
+{
+    leat_jm_job *job = leat_rest_find_job(call);
+    if (!job) return;
+    leat_error error = {0};
+    if (leat_jobmanager_stop(call->manager, job, &error) == LEAT_OK)
+        leat_rest_json(call->request, 202, json_object());
+    else
+        leat_rest_fail(call->request, 409, "%s", error.text);
+}

@@ -268,5 +268,6 @@ const leat_rest_route leat_sessions_routes[] = {
     {LEAT_HTTP_GET, "/leat/v1/sessions/:session/statements/:statement/rows", leat_sessions_rows},
     {LEAT_HTTP_GET, "/leat/v1/sessions/:session/tables/:catalog/:database/:table", leat_sessions_table},
     {LEAT_HTTP_POST, "/leat/v1/actions/:name", leat_sessions_action},
+    {LEAT_HTTP_POST, "/leat/v1/checkpoints/inspect", leat_sessions_inspect},
     {.path = NULL},
 };

@@ -46,3 +46,4 @@ void leat_sessions_next(leat_rest_call *call);
 void leat_sessions_rows(leat_rest_call *call);
 void leat_sessions_table(leat_rest_call *call);
 void leat_sessions_action(leat_rest_call *call);
+void leat_sessions_inspect(leat_rest_call *call);

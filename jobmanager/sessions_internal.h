@@ -95,6 +95,9 @@ void leat_session_end(leat_session_entry *session);
 /* On the session's thread: makes a job of the result's graph, and stores it. */
 LEAT_CHECKED leat_code leat_session_prepare(leat_session_work *work, leat_error *error);
 
+/* The end of most works: the error, or `output`. */
+void leat_session_answer_output(leat_session_work *work);
+
 /* --- queries.c --- */
 /* Takes over *result. NULL: no memory. */
 leat_query *leat_query_new(leat_session_entry *session, leat_jm_job *job, leat_session_result *result);

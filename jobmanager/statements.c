@@ -6,7 +6,7 @@
 #include "jobmanager/sessions_internal.h"
 
 /* Most answers: the error, or `output`. */
-static void answer_output(leat_session_work *work)
+void leat_session_answer_output(leat_session_work *work)
 {
     if (work->code != LEAT_OK) {
         leat_rest_error(work->request, &work->error);
@@ -48,7 +48,7 @@ static leat_code run_create(leat_session_work *work, leat_error *error)
 static void finish_create(leat_session_work *work)
 {
     bool failed = work->code != LEAT_OK;
-    answer_output(work);
+    leat_session_answer_output(work);
     if (failed) leat_session_end(work->session);
 }
 
@@ -98,7 +98,7 @@ static void post(leat_rest_call *call, leat_code (*run)(leat_session_work *work,
 
 void leat_sessions_begin(leat_rest_call *call)
 {
-    post(call, run_begin, answer_output);
+    post(call, run_begin, leat_session_answer_output);
 }
 
 /* --- statements --- */
@@ -192,7 +192,7 @@ static void finish_next(leat_session_work *work)
     bool has_graph = work->code == LEAT_OK && work->has_result &&
                      (work->result.kind == LEAT_RESULT_JOB || work->result.kind == LEAT_RESULT_QUERY);
     if (has_graph) work->code = submit(work, &work->error);
-    answer_output(work);
+    leat_session_answer_output(work);
 }
 
 void leat_sessions_next(leat_rest_call *call)
@@ -239,6 +239,6 @@ void leat_sessions_table(leat_rest_call *call)
     for (int i = 0; i < 3; i++)
         memcpy(work->table[i], call->parameters[1 + i], LEAT_REST_PARAMETER_BYTES);
     work->run = run_table;
-    work->finish = answer_output;
+    work->finish = leat_session_answer_output;
     leat_session_post(session, work);
 }

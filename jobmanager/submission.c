@@ -185,6 +185,7 @@ static leat_code load_record(leat_storage *storage, const Leat__Pb__JobRecord *r
     memcpy(out->commit_user, record->commit_user, strnlen(record->commit_user, 36) + 1);
     out->submitted_ms = record->submitted_ms;
     out->is_stored = out->is_resumed = true;
+    out->is_stopping = record->has_is_stopping && record->is_stopping;
     out->checkpoint_dir = leat_strdup(record->checkpoint_dir);
     leat_bytes_put(&out->graph, record->graph.data, record->graph.len);
     if (!out->checkpoint_dir) return leat_fail_no_memory(error);

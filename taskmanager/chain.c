@@ -179,6 +179,12 @@ static void host_follow(leat_operator_context *context, const char *topic)
     link_of(context)->topic = topic;
 }
 
+static bool host_may_write(leat_operator_context *context)
+{
+    leat_task_job *job = link_of(context)->subtask->job;
+    return !atomic_load_explicit(&job->is_fenced, memory_order_relaxed) && leat_taskmanager_has_lease(job->taskmanager);
+}
+
 static const leat_operator_host chain_host = {.emit = host_emit,
                                               .emit_watermark = host_emit_watermark,
                                               .wake = host_wake,
@@ -187,7 +193,8 @@ static const leat_operator_host chain_host = {.emit = host_emit,
                                               .send_event = host_send_event,
                                               .collect = host_collect,
                                               .set_gauge = host_set_gauge,
-                                              .follow = host_follow};
+                                              .follow = host_follow,
+                                              .may_write = host_may_write};
 
 leat_code leat_chain_create(leat_subtask *subtask, leat_error *error)
 {

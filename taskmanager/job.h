@@ -14,6 +14,7 @@ struct leat_task_job {
     uint8_t id[LEAT_JOB_ID_BYTES];
     char id_text[33];
     uint32_t attempt;
+    atomic_bool is_fenced;        /* it is being ended: others may do its work by now */
     Leat__Pb__Envelope *envelope; /* owns deploy */
     const Leat__Pb__Deploy *deploy;
     Leat__Pb__JobGraph *graph;

@@ -51,6 +51,7 @@ struct leat_net {
     char endpoint[128];
     leat_taskmanager *taskmanager;
     int64_t heard_us; /* from the job manager */
+    int64_t lease_us;
     int64_t heartbeat_us;
     int64_t heartbeat_interval_us;
     bool is_cut_off; /* the lease ran out: told once */
@@ -323,9 +324,41 @@ static bool receive_data(leat_net *net)
     return count > 0;
 }
 
+enum { HEARTBEATS_PER_TIMEOUT = 4 };
+
 static int64_t mono_us(leat_net *net)
 {
     return leat_env_mono_us(net->taskmanager->env);
+}
+
+static void end_tasks(leat_net *net)
+{
+    net->is_cut_off = true;
+    leat_log(LEAT_LOG_WARN, "net", "no word from the job manager for %lld ms: ending all tasks",
+             (long long)net->lease_us / 1000);
+    leat_taskmanager_cancel_all(net->taskmanager);
+}
+
+/* A lease that has run out is not revived by a word that waited meanwhile (the process was stopped): the tasks end
+ * first. */
+static void on_heard(leat_net *net)
+{
+    int64_t now_us = mono_us(net);
+    if (!net->is_cut_off && now_us - net->heard_us > net->lease_us) end_tasks(net);
+    net->heard_us = now_us;
+    net->is_cut_off = false;
+    leat_taskmanager_extend_lease(net->taskmanager, now_us + net->lease_us);
+}
+
+/* The job manager takes a task manager for dead after its own time: by then nothing may run here any more, and there
+ * must have been heartbeats enough. */
+static void take_timeout(leat_net *net)
+{
+    int64_t timeout_us = net->taskmanager->heartbeat_timeout_ms * 1000;
+    if (timeout_us <= 0) return;
+    if (net->lease_us > timeout_us) net->lease_us = timeout_us;
+    if (net->heartbeat_interval_us > timeout_us / HEARTBEATS_PER_TIMEOUT)
+        net->heartbeat_interval_us = timeout_us / HEARTBEATS_PER_TIMEOUT;
 }
 
 static bool receive_control(leat_net *net)
@@ -334,9 +367,9 @@ static bool receive_control(leat_net *net)
     zmq_msg_init(&message);
     bool got = zmq_msg_recv(&message, net->control, ZMQ_DONTWAIT) >= 0;
     if (got) {
-        net->heard_us = mono_us(net);
-        net->is_cut_off = false;
+        on_heard(net);
         leat_taskmanager_on_control(net->taskmanager, zmq_msg_data(&message), zmq_msg_size(&message));
+        take_timeout(net);
     }
     zmq_msg_close(&message);
     return got;
@@ -353,11 +386,8 @@ static void watch_leader(leat_net *net)
         net->heartbeat_us = now_us;
         leat_taskmanager_heartbeat(net->taskmanager);
     }
-    if (!net->is_cut_off && now_us - net->heard_us > net->options.lease_ms * 1000) {
-        net->is_cut_off = true;
-        leat_log(LEAT_LOG_WARN, "net", "no word from the job manager for %lld ms: ending all tasks",
-                 (long long)net->options.lease_ms);
-        leat_taskmanager_cancel_all(net->taskmanager);
+    if (!net->is_cut_off && now_us - net->heard_us > net->lease_us) {
+        end_tasks(net);
     }
 }
 
@@ -420,6 +450,7 @@ leat_code leat_net_run(leat_net *net, leat_taskmanager *taskmanager, int stop_fd
     static zmq_pollitem_t items[FIXED_COUNT + PEERS_MAX];
     net->taskmanager = taskmanager;
     net->heard_us = mono_us(net);
+    net->lease_us = net->options.lease_ms * 1000;
     net->heartbeat_interval_us = leat_config_duration_ms(taskmanager->config, LEAT_OPTION_HEARTBEAT_INTERVAL) * 1000;
     /* Metrics travel with heartbeats: a second is what a person watching accepts. */
     if (net->heartbeat_interval_us > 1000000) net->heartbeat_interval_us = 1000000;

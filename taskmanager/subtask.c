@@ -11,6 +11,7 @@
 
 /* A run handles up to this many elements before others get the worker. */
 enum { STEPS_PER_RUN = 16 };
+enum { LEASE_LOOK_US = 10000 };
 /* What the chain's operators may follow; who is left out looks from time to time anyway. */
 enum { TOPICS_MAX = 16 };
 
@@ -187,6 +188,7 @@ static leat_code handle_mail(leat_subtask *subtask, const leat_mail *mail, leat_
         if (subtask->state == LEAT_SUBTASK_READY) subtask->state = LEAT_SUBTASK_RUNNING;
         return LEAT_OK;
     case LEAT_MAIL_CANCEL: begin_close(subtask, LEAT__PB__TASK_STATE__TASK_CANCELED); return LEAT_OK;
+    case LEAT_MAIL_STOP: subtask->is_stopped = true; return LEAT_OK;
     case LEAT_MAIL_FAIL: return leat_fail(error, (leat_code)mail->number, "%s", (const char *)mail->data);
     case LEAT_MAIL_TRIGGER:
         return is_open && subtask->is_source ? leat_subtask_cut(subtask, mail->number, 0, error) : LEAT_OK;
@@ -245,7 +247,7 @@ static leat_code end_of_data(leat_subtask *subtask, leat_error *error)
 
 static bool has_ended(const leat_subtask *subtask)
 {
-    if (subtask->is_source) return subtask->source_status == LEAT_SOURCE_END;
+    if (subtask->is_source) return subtask->source_status == LEAT_SOURCE_END || subtask->is_stopped;
     return subtask->inputs_count == subtask->ended_data_count;
 }
 
@@ -377,6 +379,10 @@ static leat_run_status run(leat_runnable *runnable, int64_t *deadline_us)
     if (subtask->state < LEAT_SUBTASK_CLOSING) code = handle_all_mail(subtask, &error);
     if (code == LEAT_OK && subtask->state == LEAT_SUBTASK_DEPLOYED) code = open_all(subtask, &error);
     bool is_live = subtask->state == LEAT_SUBTASK_RUNNING || subtask->state == LEAT_SUBTASK_ENDED;
+    if (code == LEAT_OK && is_live && !leat_taskmanager_has_lease(subtask->job->taskmanager)) {
+        *deadline_us = started_us + LEASE_LOOK_US; /* until the leader is heard again, or all is cancelled */
+        return LEAT_RUN_WAIT;
+    }
     if (code == LEAT_OK && is_live) code = run_stream(subtask, &has_more, deadline_us, &error);
     if (code != LEAT_OK) {
         error.code = code;

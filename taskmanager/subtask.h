@@ -113,6 +113,7 @@ typedef struct leat_subtask_metrics {
 typedef enum leat_mail_kind {
     LEAT_MAIL_START,
     LEAT_MAIL_CANCEL,
+    LEAT_MAIL_STOP, /* sources: produce nothing more */
     LEAT_MAIL_TRIGGER,
     LEAT_MAIL_COMPLETE,
     LEAT_MAIL_ABORTED,
@@ -167,6 +168,7 @@ struct leat_subtask {
     atomic_llong memory_bytes;
 
     leat_source_status source_status;
+    bool is_stopped; /* a source that was told to end */
     bool has_end_input_run;
     int64_t last_watermark_ms;
     leat_subtask_snapshot snapshots[LEAT_SNAPSHOTS_MAX];

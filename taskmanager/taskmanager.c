@@ -140,11 +140,18 @@ static void post(leat_subtask *subtask, leat_mail_kind kind, int64_t number, con
         leat_log(LEAT_LOG_ERROR, "taskmanager", "no memory for a message to a subtask");
 }
 
+/* Before the subtasks hear of it: what their jobs on I/O threads have not begun to write stays unwritten. */
+static void fence(leat_task_job *job)
+{
+    atomic_store_explicit(&job->is_fenced, true, memory_order_relaxed);
+}
+
 static void post_all(leat_taskmanager *self, ProtobufCBinaryData id, uint32_t attempt, leat_mail_kind kind,
                      int64_t number)
 {
     leat_task_job *job = id.len == LEAT_JOB_ID_BYTES ? find_job(self, id.data, attempt) : NULL;
     if (!job) return;
+    if (kind == LEAT_MAIL_CANCEL) fence(job);
     for (int32_t i = 0; i < job->subtasks_count; i++)
         post(&job->subtasks[i], kind, number, NULL, 0);
     leat_task_job_unref(job);
@@ -181,6 +188,9 @@ static void dispatch(leat_taskmanager *self, const Leat__Pb__Envelope *envelope)
     case LEAT__PB__ENVELOPE__BODY_CANCEL:
         post_all(self, envelope->cancel->job, envelope->cancel->attempt, LEAT_MAIL_CANCEL, 0);
         break;
+    case LEAT__PB__ENVELOPE__BODY_STOP:
+        post_all(self, envelope->stop->job, envelope->stop->attempt, LEAT_MAIL_STOP, 0);
+        break;
     case LEAT__PB__ENVELOPE__BODY_TRIGGER:
         post_all(self, envelope->trigger->job, envelope->trigger->attempt, LEAT_MAIL_TRIGGER,
                  (int64_t)envelope->trigger->checkpoint);
@@ -199,7 +209,9 @@ static void dispatch(leat_taskmanager *self, const Leat__Pb__Envelope *envelope)
         break;
     case LEAT__PB__ENVELOPE__BODY_NEWS: on_news(self, envelope->news); break;
     case LEAT__PB__ENVELOPE__BODY_ASSIGN: on_assign(self, envelope->assign); break;
-    case LEAT__PB__ENVELOPE__BODY_REGISTERED: break; /* keeps the lease; the network loop saw it */
+    case LEAT__PB__ENVELOPE__BODY_REGISTERED: /* it keeps the lease, too: the network loop saw it */
+        self->heartbeat_timeout_ms = (int64_t)envelope->registered->heartbeat_timeout_ms;
+        break;
     default: leat_log(LEAT_LOG_WARN, "taskmanager", "control message of unknown kind %d", (int)envelope->body_case);
     }
 }
@@ -267,10 +279,22 @@ void leat_taskmanager_on_peer_lost(leat_taskmanager *self, const char *endpoint)
     pthread_mutex_unlock(&self->lock);
 }
 
+void leat_taskmanager_extend_lease(leat_taskmanager *self, int64_t until_us)
+{
+    atomic_store_explicit(&self->lease_until_us, until_us, memory_order_relaxed);
+}
+
+bool leat_taskmanager_has_lease(leat_taskmanager *self)
+{
+    int64_t until_us = atomic_load_explicit(&self->lease_until_us, memory_order_relaxed);
+    return until_us == 0 || leat_env_mono_us(self->env) < until_us;
+}
+
 void leat_taskmanager_cancel_all(leat_taskmanager *self)
 {
     pthread_mutex_lock(&self->lock);
     for (leat_task_job *job = self->jobs; job; job = job->next) {
+        fence(job);
         for (int32_t i = 0; i < job->subtasks_count; i++)
             post(&job->subtasks[i], LEAT_MAIL_CANCEL, 0, NULL, 0);
     }

@@ -34,6 +34,8 @@ struct leat_taskmanager {
     leat_task_job *jobs;       /* under lock */
     atomic_llong stale_frames; /* of attempts that are not here (any more) */
     atomic_ullong leader_epoch;
+    int64_t heartbeat_timeout_ms; /* of the job manager; 0: it has not said. The control thread's */
+    atomic_llong lease_until_us;  /* 0: without end */
 };
 
 /* The fields above `lock` are filled in by the caller; pointers are borrowed. */
@@ -49,6 +51,10 @@ void leat_taskmanager_on_control(leat_taskmanager *self, const uint8_t *data, si
 void leat_taskmanager_on_data(leat_taskmanager *self, const uint8_t *header, size_t header_size, leat_buffer *body);
 /* The connection to a peer is gone: every job that has subtasks there fails here too. */
 void leat_taskmanager_on_peer_lost(leat_taskmanager *self, const char *endpoint);
+/* The job manager was heard: tasks may go on until then (mono_us). A process that was stopped for longer finds the
+ * lease out when it wakes, before it works on: somebody else may do its work by now. */
+void leat_taskmanager_extend_lease(leat_taskmanager *self, int64_t until_us);
+bool leat_taskmanager_has_lease(leat_taskmanager *self); /* any thread */
 /* The job manager was silent for longer than the lease: end all tasks. */
 void leat_taskmanager_cancel_all(leat_taskmanager *self);
 int leat_taskmanager_jobs_count(leat_taskmanager *self);

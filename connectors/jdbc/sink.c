@@ -60,6 +60,8 @@ static leat_code send_all(jdbc_sink *self, leat_error *error)
         const char *sql = (const char *)leat_reader_block(&reader, &size);
         if (mysql_real_query(self->mysql, sql, size) != 0) return leat_mysql_fail(self->mysql, what, error);
     }
+    if (!leat_context_may_write(self->base.context))
+        return leat_fail(error, LEAT_CANCELED, "%s: this attempt has been ended", what);
     return leat_mysql_run(self->mysql, "COMMIT", what, error);
 }
 
