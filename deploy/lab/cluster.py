@@ -107,6 +107,19 @@ class Cluster:
         os.kill(pid, signal.SIGKILL)
         return pid
 
+    def job_manager(self) -> int:
+        return int(next(process["pid"] for process in self.look() if process["role"] == "jobmanager"))
+
+    def kill_job_manager(self) -> None:
+        pid = self.job_manager()
+        os.kill(pid, signal.SIGKILL)
+        wait_until("the job manager has ended", 5, lambda: not is_alive(pid), 0.01)
+
+    def start_again(self) -> None:
+        """The job manager comes back where the task managers look for it; or all of it, after stop()."""
+        self.leat("cluster", "start", "--rest-port", "0")
+        self.look()
+
     def stop(self) -> list[int]:
         """Stops all; kills what does not end. Returns the processes that had to be killed."""
         if (self.build / "leat").exists() and self.folder.exists():

@@ -52,6 +52,7 @@ static bool add_subtask(Leat__Pb__CheckpointMetadata *metadata, uint32_t subtask
 static void store(const leat_bytes *packed, size_t size)
 {
     leat_bytes part = {.data = packed->data, .size = size};
+    assert_int_equal(leat_storage_remove(storage, path, NULL), LEAT_OK);
     assert_int_equal(leat_metadata_store(storage, path, &part, NULL), LEAT_OK);
 }
 
@@ -145,6 +146,24 @@ static void packing_survives_every_allocation_failure(void **state)
     fail();
 }
 
+static void the_first_of_two_attempts_stays_and_its_own_second_try_is_fine(void **state)
+{
+    (void)state;
+    Leat__Pb__CheckpointMetadata *metadata = make();
+    leat_bytes packed = {0}, other = {0};
+    leat_error error = {0};
+    assert_int_equal(leat_metadata_pack(metadata, &packed, NULL), LEAT_OK);
+    assert_true(add_subtask(metadata, 0, false));
+    assert_int_equal(leat_metadata_pack(metadata, &other, NULL), LEAT_OK);
+    store(&packed, packed.size);
+    assert_int_equal(leat_metadata_store(storage, path, &packed, NULL), LEAT_OK);
+    assert_int_equal(leat_metadata_store(storage, path, &other, &error), LEAT_EXISTS);
+    assert_non_null(strstr(error.text, path));
+    leat_metadata_free(metadata);
+    leat_bytes_done(&packed);
+    leat_bytes_done(&other);
+}
+
 int main(void)
 {
     const struct CMUnitTest list[] = {
@@ -152,6 +171,7 @@ int main(void)
         cmocka_unit_test(a_subtask_told_twice_is_there_once),
         cmocka_unit_test(any_damaged_byte_or_missing_end_is_corrupt),
         cmocka_unit_test(a_later_version_is_refused_by_name),
+        cmocka_unit_test(the_first_of_two_attempts_stays_and_its_own_second_try_is_fine),
         cmocka_unit_test(packing_survives_every_allocation_failure),
     };
     return cmocka_run_group_tests(list, make_storage, drop_storage);
