@@ -118,7 +118,9 @@ def check_sales(orders: list[dict[str, Any]], countries: dict[int, str], found: 
         before = summed.get(place(country), (0, 0))
         summed[place(country)] = (before[0] + paid, before[1] + seen)
     if summed != wanted:
-        wrong = {key: (summed.get(key), wanted.get(key)) for key in wanted | summed if summed.get(key) != wanted.get(key)}
+        wrong = {
+            key: (summed.get(key), wanted.get(key)) for key in wanted | summed if summed.get(key) != wanted.get(key)
+        }
         raise Untrue(f"country_sales, found and recounted: {wrong}")
 
 
@@ -130,4 +132,6 @@ def check_logs(world: "World", seconds: float) -> None:
         world.trouble += [f"{path.name}: {line}" for line in bad[:3]]
         second, most = Counter(line[:19] for line in lines).most_common(1)[0] if lines else ("", 0)
         if most > LINES_A_SECOND_MAX:
-            world.trouble.append(f"{path.name}: {most} lines in the second {second}, of {len(lines)} in {seconds:.0f} s")
+            world.trouble.append(
+                f"{path.name}: {most} lines in the second {second}, of {len(lines)} in {seconds:.0f} s"
+            )

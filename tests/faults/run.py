@@ -57,9 +57,15 @@ def carry_out(world: World, faults: list[Fault], start: float, watch: Callable[[
 
 
 def run(
-    build: Path, folder: Path, seed: int, faults_count: int, is_on_s3: bool, say: Callable[[str], None],
+    build: Path,
+    folder: Path,
+    say: Callable[[str], None],
+    *,
+    seed: int,
+    faults_count: int,
+    is_on_s3: bool,
     watch: Callable[[World], None] = lambda _: None,
-) -> Outcome:  # fmt: skip
+) -> Outcome:
     faults = draw(seed, faults_count, is_on_s3)
     last_s = max(fault.end_s for fault in faults)
     setting = setting_of(seed, is_on_s3, last_s)
@@ -99,10 +105,10 @@ def end_well(world: World, look: Callable[[], None]) -> None:
 
     def is_finished() -> bool:
         look()
-        return world.cluster.job_state(world.jobs["orders"]) in ("FINISHED", "FAILED", "CANCELED")
+        return world.state("orders") in ("FINISHED", "FAILED", "CANCELED")
 
     wait_until("the orders come to their end", 120, is_finished, pause=0.5)
-    states = {name: world.cluster.job_state(world.jobs[name]) for name in JOBS}
+    states = {name: world.state(name) for name in JOBS}
     if states != {"orders": "FINISHED", "sync": "RUNNING", "sales": "RUNNING"}:
         raise oracle.Untrue(f"the jobs' states are {states}")
     oracle.wait_until_counted(world)

@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass
 
 # The job manager takes its jobs up again when it is started anew on its store.
-JOB_MANAGER_RESTARTS = False
+JOB_MANAGER_RESTARTS = True
 
 HEARTBEAT_TIMEOUT_S = 3.0
 

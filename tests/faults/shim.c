@@ -2,8 +2,8 @@
  *
  * LEAT_FAULTS names the control file, which tests/faults/shim.py writes and every process maps: one `struct fault` for
  * the job manager, one for the task managers. LEAT_FAULTS_BELOW is the folder whose files fail; LEAT_FAULTS_NOT_BELOW a
- * folder in it that does not (the logs). System calls are made directly, so that neither libc nor a sanitizer is asked for the next
- * one of the name. */
+ * folder in it that does not (the logs). System calls are made directly, so that neither libc nor a sanitizer is asked
+ * for the next one of the name. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -102,23 +102,23 @@ static mode_t mode_of(int flags, va_list *list)
     return (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(*list, mode_t) : 0;
 }
 
-#define OPEN(name)                                    \
-    EXPORT int name(const char *path, int flags, ...) \
-    {                                                 \
-        va_list list;                                 \
-        va_start(list, flags);                        \
-        mode_t mode = mode_of(flags, &list);          \
-        va_end(list);                                 \
-        return open_at(AT_FDCWD, path, flags, mode);  \
+#define OPEN(name)                                                                                                     \
+    EXPORT int name(const char *path, int flags, ...)                                                                  \
+    {                                                                                                                  \
+        va_list list;                                                                                                  \
+        va_start(list, flags);                                                                                         \
+        mode_t mode = mode_of(flags, &list);                                                                           \
+        va_end(list);                                                                                                  \
+        return open_at(AT_FDCWD, path, flags, mode);                                                                   \
     }
-#define OPENAT(name)                                              \
-    EXPORT int name(int folder, const char *path, int flags, ...) \
-    {                                                             \
-        va_list list;                                             \
-        va_start(list, flags);                                    \
-        mode_t mode = mode_of(flags, &list);                      \
-        va_end(list);                                             \
-        return open_at(folder, path, flags, mode);                \
+#define OPENAT(name)                                                                                                   \
+    EXPORT int name(int folder, const char *path, int flags, ...)                                                      \
+    {                                                                                                                  \
+        va_list list;                                                                                                  \
+        va_start(list, flags);                                                                                         \
+        mode_t mode = mode_of(flags, &list);                                                                           \
+        va_end(list);                                                                                                  \
+        return open_at(folder, path, flags, mode);                                                                     \
     }
 OPEN(open)
 OPEN(open64)

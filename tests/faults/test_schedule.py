@@ -13,5 +13,5 @@ FAULTS = 8
 def test_every_order_is_counted_once_and_clients_are_the_servers(
     build: Path, tmp_path: Path, seed: int, is_on_s3: bool
 ) -> None:
-    outcome = run(build, tmp_path, seed, FAULTS, is_on_s3, print)
+    outcome = run(build, tmp_path, print, seed=seed, faults_count=FAULTS, is_on_s3=is_on_s3)
     assert outcome.trouble == []

@@ -3,8 +3,8 @@
 import errno
 import os
 import signal
+import subprocess
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,14 +25,16 @@ PROXIES = ("database", "s3")
 
 CATALOG = "CREATE CATALOG house WITH ('type' = 'paimon', 'warehouse' = '{warehouse}');\nUSE CATALOG house;\n"
 KEEP_FEW = "'snapshot.time-retained' = '60s', 'snapshot.num-retained.min' = '1', 'snapshot.num-retained.max' = '5'"
+# The job that sums goes on from a snapshot of its last checkpoint: orders must keep them for longer than faults last.
 INGEST = """
 CREATE TEMPORARY TABLE made (order_id BIGINT, amount INT, client_id INT) WITH (
   'connector' = 'datagen', 'rows-per-second' = '{rate}', 'number-of-rows' = '{orders}',
   'fields.order_id.kind' = 'sequence', 'fields.order_id.start' = '1', 'fields.order_id.end' = '{orders}',
-  'fields.amount.min' = '10', 'fields.amount.max' = '1000', 'fields.client_id.min' = '1', 'fields.client_id.max' = '{clients}'
+  'fields.amount.min' = '10', 'fields.amount.max' = '1000',
+  'fields.client_id.min' = '1', 'fields.client_id.max' = '{clients}'
 );
 CREATE TABLE orders (order_id BIGINT, amount INT, client_id INT, proc_time AS PROCTIME())
-WITH ('bucket' = '-1', 'snapshot.time-retained' = '5min', 'snapshot.num-retained.max' = '1000'); -- 'sales' reads on in them
+WITH ('bucket' = '-1', 'snapshot.time-retained' = '5min', 'snapshot.num-retained.max' = '1000');
 SET 'pipeline.name' = 'orders';
 INSERT INTO orders SELECT * FROM made;
 """
@@ -84,6 +86,7 @@ class World:
         self.lock = threading.Lock()  # `leat cluster` commands, and who is killed
         self.changer = threading.Thread(target=self.change_clients)
         self.paused: set[int] = set()
+        self.is_headless = False  # the job manager was killed, and is not to come back yet
 
     # Beginning and end
 
@@ -110,6 +113,7 @@ class World:
             self.house, self.checkpoints = self.s3.local("house"), self.s3.local("checkpoints")
         options = {
             "execution.checkpointing.dir": checkpoints,
+            "high-availability.storageDir": checkpoints.replace("checkpoints", "ha"),
             "execution.checkpointing.interval": "1 s",
             "execution.checkpointing.timeout": "20 s",
             "execution.checkpointing.tolerable-failed-checkpoints": self.setting.tolerated_checkpoints,
@@ -122,7 +126,11 @@ class World:
             "s3.connection.timeout": "5 s",
         }
         (disk / "tmp").mkdir()
-        self.cluster.start(2, 8, *(word for key, value in options.items() for word in ("-D", f"{key}={value}")))
+        # In the file, so that processes that are started later have them too.
+        configuration = self.cluster.folder / "conf/leat.yaml"
+        configuration.parent.mkdir(parents=True)
+        configuration.write_text("".join(f"{key}: {value}\n" for key, value in options.items()))
+        self.cluster.start(2, 8)
         self.start_jobs()
         self.changer.start()
 
@@ -144,7 +152,9 @@ class World:
             "table-name": "clients",
         }
         conf = [word for key, value in mysql.items() for word in ("--mysql-conf", f"{key}={value}")]
-        keep = [word for pair in KEEP_FEW.replace("'", "").split(", ") for word in ("--table-conf", pair.replace(" ", ""))]
+        keep = [
+            word for pair in KEEP_FEW.replace("'", "").split(", ") for word in ("--table-conf", pair.replace(" ", ""))
+        ]
         self.cluster.leat(
             "action",
             "mysql-sync-table",
@@ -180,13 +190,23 @@ class World:
         self.s3.clean()
         self.mariadb.clean()
 
+    def state(self, name: str) -> str:
+        try:
+            return self.cluster.job_state(self.jobs[name])
+        except LabError:
+            return "unknown"  # no job manager answers
+
     # The clients change all the time
 
     def change_clients(self) -> None:
         number = 0
         while not self.ended.wait(0.25):
             number += 1
-            resident, mover, guest = number % RESIDENTS + 1, RESIDENTS + 1 + number % MOVERS, GUESTS[number % len(GUESTS)]
+            resident, mover, guest = (
+                number % RESIDENTS + 1,
+                RESIDENTS + 1 + number % MOVERS,
+                GUESTS[number % len(GUESTS)],
+            )
             try:
                 self.mariadb.sql(
                     f"UPDATE shop.clients SET zip = '{number % 1000000}' WHERE client_id = {resident};"
@@ -211,7 +231,7 @@ class World:
             os.kill(pid, signal.SIGKILL)
 
     def revive(self) -> None:
-        """As many task managers as there were. Under faults one may fail to come; the next look brings it."""
+        """As many processes as there were. Under faults one may fail to come; the next look brings it."""
         with self.lock:
             try:
                 processes = self.cluster.look()
@@ -219,11 +239,14 @@ class World:
                     if not process["alive"] and process["pid"] not in self.ends:
                         self.ends[process["pid"]] = "by itself"
                         self.trouble.append(f"{process['id']} (pid {process['pid']}) ended, and nobody killed it")
-                alive = [process for process in processes if process["role"] == "taskmanager" and process["alive"]]
-                for _ in range(2 - len(alive)):
-                    self.cluster.add_task_manager()
-            except LabError as error:
-                self.say(f"  no new task manager yet: {error}")
+                alive = [process["role"] for process in processes if process["alive"]]
+                if "jobmanager" in alive:
+                    for _ in range(2 - alive.count("taskmanager")):
+                        self.cluster.add_task_manager()
+                elif not self.is_headless:
+                    self.cluster.leat("cluster", "start")
+            except (LabError, subprocess.TimeoutExpired) as error:
+                self.say(f"  not whole yet: {error}")
 
     def pause(self, role: str, choice: int) -> Callable[[], None]:
         pid = self.process(role, choice)
@@ -245,6 +268,7 @@ class World:
         what, how = fault.kind.split(" ", 1)
         match what:
             case "kill":
+                self.is_headless = self.is_headless or how == "job-manager"
                 self.kill(how.replace("-", ""), fault.choice)
                 return self.revive if how == "task-manager" else self.restart_job_manager
             case "pause":
@@ -266,9 +290,8 @@ class World:
         return server.start
 
     def restart_job_manager(self) -> None:
-        with self.lock:
-            self.cluster.leat("cluster", "start", "--rest-port", "0")
-            self.cluster.look()
+        self.is_headless = False
+        self.revive()
 
     def spoil_line(self, name: str, how: str, choice: int) -> Callable[[], None]:
         if how == "cut":
