@@ -4,9 +4,12 @@ On a terminal it shows the view until Ctrl-C. Without one, or with DEMO_SECONDS=
 N seconds with a checkpoint every 2 s and 50 orders a second, makes the scenario's changes, kills a task manager in the
 middle, stops the orders, and checks what must then be true; the exit status is 0 only if all holds.
 
+With --storage s3 the house and the checkpoints are on a private S3 server instead of in files; all else is the same.
+
 Everything lives in one fresh folder below $TMPDIR and is gone at the end, however it ends.
 """
 
+import argparse
 import json
 import os
 import shutil
@@ -23,6 +26,7 @@ from typing import Any
 from lab import tables
 from lab.cluster import ROOT, Cluster, LabError, is_alive, wait_until
 from lab.mariadb import MariaDB
+from lab.s3 import S3
 
 SQL = ROOT / "demo"
 MOVING_CLIENT = 7
@@ -47,13 +51,16 @@ def country_rows(rows: list[dict[str, Any]]) -> dict[str, tuple[int, int]]:
 
 
 class Demo:
-    def __init__(self, folder: Path, interval_s: int, rate: int) -> None:
+    def __init__(self, folder: Path, is_on_s3: bool, interval_s: int, rate: int) -> None:
         self.interval_s = interval_s
-        self.warehouse = folder / "house"
+        self.is_on_s3 = is_on_s3
+        self.house = folder / "house"  # where it can be read as files
+        self.warehouse = f"file:{self.house}"
+        self.s3 = S3(folder / "s3")
         self.mariadb = MariaDB(folder / "mariadb")
         self.cluster = Cluster(Path(os.environ.get("LEAT_BUILD", ROOT / "build")), folder / "cluster")
         self.cluster.variables = {
-            "WAREHOUSE": f"file:{self.warehouse}",
+            "WAREHOUSE": self.warehouse,
             "INTERVAL": f"{interval_s} s",
             "RATE": str(rate),
         }
@@ -63,6 +70,7 @@ class Demo:
         for pid in self.cluster.stop():
             self.check(f"process {pid} ends when asked to", False)
         self.mariadb.clean()
+        self.s3.clean()
 
     # The scenario's steps, demo/*.sql
 
@@ -72,9 +80,19 @@ class Demo:
         self.mariadb.sql((SQL / "1-mysql.sql").read_text())
         self.cluster.variables["MYSQL_PORT"] = str(self.mariadb.port)
 
+    def start_s3(self) -> None:
+        say("a private S3 server: the first time it is built, which takes minutes")
+        self.s3.service("install")
+        self.s3.start()
+        self.house, self.warehouse = self.s3.local("house"), f"s3://{self.s3.bucket}/house"
+        self.cluster.variables |= {**self.s3.environment, "WAREHOUSE": self.warehouse}
+        say(f"S3 at {self.s3.environment['AWS_ENDPOINT_URL']}, the house is {self.warehouse}")
+
     def start_cluster(self) -> None:
         say("starting a cluster: one job manager, two task managers")
-        self.cluster.start(task_managers=2, slots=8)
+        checkpoints = f"s3://{self.s3.bucket}/checkpoints"
+        options = ["-D", f"execution.checkpointing.dir={checkpoints}"] if self.is_on_s3 else []
+        self.cluster.start(2, 8, *options)
         say(f"web page and REST API: {self.cluster.rest_url}")
 
     def run_sql(self, name: str) -> None:
@@ -102,7 +120,7 @@ class Demo:
             "action",
             "mysql_sync_table",
             "--warehouse",
-            f"file:{self.warehouse}",
+            self.warehouse,
             "--database",
             "default",
             "--table",
@@ -130,13 +148,13 @@ class Demo:
     # Looking at it
 
     def orders(self) -> list[dict[str, Any]]:
-        return tables.read(self.warehouse, "default.orders")
+        return tables.read(self.house, "default.orders")
 
     def clients(self) -> dict[int, dict[str, Any]]:
-        return {row["client_id"]: row for row in tables.read(self.warehouse, "default.clients")}
+        return {row["client_id"]: row for row in tables.read(self.house, "default.clients")}
 
     def sales(self) -> dict[str, tuple[int, int]]:
-        return country_rows(tables.read(self.warehouse, "default.country_sales"))
+        return country_rows(tables.read(self.house, "default.country_sales"))
 
     def tail_once(self) -> dict[str, tuple[int, int]]:
         text = self.cluster.leat("tail", "house.default.country_sales", "--once", "--format", "json")
@@ -185,7 +203,7 @@ class Demo:
         say("the move is in the house")
 
     def kill_task_manager(self) -> None:
-        self.snapshot_at_kill = tables.snapshot_id(self.warehouse, "default.country_sales")
+        self.snapshot_at_kill = tables.snapshot_id(self.house, "default.country_sales")
         pid = self.cluster.kill_task_manager(0)
         say(f"kill -9 {pid}: a task manager is gone")
         time.sleep(2)
@@ -235,7 +253,7 @@ class Demo:
         ):
             state = self.cluster.job_state(job)
             self.check(f"job {name} is {wanted}", state == wanted, state)
-        snapshot = tables.snapshot_id(self.warehouse, "default.country_sales")
+        snapshot = tables.snapshot_id(self.house, "default.country_sales")
         self.check("country_sales went on after the kill", snapshot > self.snapshot_at_kill, f"snapshot {snapshot}")
         in_mysql = self.mariadb.sql("SELECT client_id, full_name, country, zip FROM shop.clients")
         in_house = [[str(value) for value in row.values()] for row in clients.values()]
@@ -274,7 +292,7 @@ class Demo:
 
     def check_files(self, name: str) -> None:
         done = subprocess.run(
-            [sys.executable, "-m", "paimon_check", "verify", str(self.warehouse / "default.db" / name), "--deep"],
+            [sys.executable, "-m", "paimon_check", "verify", str(self.house / "default.db" / name), "--deep"],
             env={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
             capture_output=True,
             text=True,
@@ -311,11 +329,13 @@ def show_logs(folder: Path) -> None:
         print(f"--- {path.name}", *lines, sep="\n", file=sys.stderr)
 
 
-def run(folder: Path, seconds: int | None) -> int:
+def run(folder: Path, is_on_s3: bool, seconds: int | None) -> int:
     interval, rate = (10, 1) if seconds is None else (2, 50)
-    demo = Demo(folder, interval, rate)
+    demo = Demo(folder, is_on_s3, interval, rate)
     try:
         demo.start_database()
+        if is_on_s3:
+            demo.start_s3()
         demo.start_cluster()
         demo.ingest()
         demo.mirror()
@@ -341,7 +361,16 @@ def run(folder: Path, seconds: int | None) -> int:
     return 1 if demo.failed or left else 0
 
 
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="./dev demo", description="The lab: orders stream in, revenue by country.")
+    parser.add_argument(
+        "--storage", choices=["file", "s3"], default="file", help="where house and checkpoints are (file)"
+    )
+    return parser.parse_args()
+
+
 def main() -> int:
+    is_on_s3 = parse().storage == "s3"
     given = os.environ.get("DEMO_SECONDS")
     by_itself = given is not None or not sys.stdout.isatty()
     try:
@@ -353,7 +382,7 @@ def main() -> int:
         signal.signal(number, on_signal)
     folder = Path(tempfile.mkdtemp(prefix="leat-demo-"))
     try:
-        return run(folder, seconds)
+        return run(folder, is_on_s3, seconds)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -120,7 +120,7 @@ leat_code leat_jm_checkpoints_start(leat_jm_job *job, leat_error *error)
                          LEAT_COORDINATOR_PENDING_MAX);
     }
     LEAT_TRY(leat_coordinator_init(&job->coordinator, &options, job->tasks_count, job->next_checkpoint_id,
-                                   leat_jm_now_ms(job->jobmanager), error));
+                                   leat_jm_mono_ms(job->jobmanager), error));
     job->has_coordinator = true;
     if (!job->has_checkpoints) {
         /* The one and only: what tasks send when they end, under the number Paimon uses for "end of input". */
@@ -171,7 +171,7 @@ void leat_jm_checkpoints_request(leat_jm_job *job)
 {
     if (!job->has_coordinator || !job->has_checkpoints) return;
     leat_coordinator_effects effects = {0};
-    leat_coordinator_on_request(&job->coordinator, leat_jm_now_ms(job->jobmanager), &effects);
+    leat_coordinator_on_request(&job->coordinator, leat_jm_mono_ms(job->jobmanager), &effects);
     carry_out(job, &effects);
 }
 
@@ -239,7 +239,7 @@ void leat_jm_on_ack(leat_jobmanager *self, const Leat__Pb__CheckpointAck *messag
         }
     }
     leat_coordinator_effects effects = {0};
-    (void)leat_coordinator_on_ack(&job->coordinator, (int64_t)message->checkpoint, number, leat_jm_now_ms(self),
+    (void)leat_coordinator_on_ack(&job->coordinator, (int64_t)message->checkpoint, number, leat_jm_mono_ms(self),
                                   &effects);
     carry_out(job, &effects);
 }
@@ -249,14 +249,14 @@ void leat_jm_on_decline(leat_jobmanager *self, const Leat__Pb__CheckpointDecline
     leat_jm_job *job = running_job(self, message->job, message->attempt);
     if (!job) return;
     leat_coordinator_effects effects = {0};
-    leat_coordinator_on_decline(&job->coordinator, (int64_t)message->checkpoint, leat_jm_now_ms(self), &effects);
+    leat_coordinator_on_decline(&job->coordinator, (int64_t)message->checkpoint, leat_jm_mono_ms(self), &effects);
     carry_out(job, &effects);
 }
 
 static void tell_begun(leat_jm_job *job, int64_t checkpoint_id, bool ok)
 {
     leat_coordinator_effects effects = {0};
-    leat_coordinator_on_begun(&job->coordinator, checkpoint_id, ok, leat_jm_now_ms(job->jobmanager), &effects);
+    leat_coordinator_on_begun(&job->coordinator, checkpoint_id, ok, leat_jm_mono_ms(job->jobmanager), &effects);
     carry_out(job, &effects);
 }
 
@@ -297,7 +297,7 @@ static void acknowledge_finished(leat_jm_job *job, int64_t checkpoint_id, int32_
     leat_jm_pending *pending = job->has_coordinator ? find_pending(job, checkpoint_id) : NULL;
     if (!pending || task->state != LEAT__PB__TASK_STATE__TASK_FINISHED || !task->final_snapshot) return;
     leat_coordinator_effects effects = {0};
-    int64_t now_ms = leat_jm_now_ms(job->jobmanager);
+    int64_t now_ms = leat_jm_mono_ms(job->jobmanager);
     if (!leat_coordinator_on_ack(&job->coordinator, checkpoint_id, number, now_ms, &effects)) return;
     if (leat_metadata_add_subtask(pending->metadata, (uint32_t)task->vertex, task->final_snapshot))
         carry_out(job, &effects);
@@ -368,7 +368,7 @@ static void done_store(leat_job *job, leat_env *env)
 static void tell_stored(leat_jm_job *job, int64_t checkpoint_id, bool ok)
 {
     leat_coordinator_effects effects = {0};
-    leat_coordinator_on_stored(&job->coordinator, checkpoint_id, ok, leat_jm_now_ms(job->jobmanager), &effects);
+    leat_coordinator_on_stored(&job->coordinator, checkpoint_id, ok, leat_jm_mono_ms(job->jobmanager), &effects);
     carry_out(job, &effects);
 }
 
@@ -504,6 +504,6 @@ void leat_jm_checkpoints_committed(leat_jm_job *job, int64_t checkpoint_id)
     }
     if (waiting) complete(job, waiting->checkpoint_id);
     leat_coordinator_effects effects = {0};
-    leat_coordinator_on_committed(&job->coordinator, checkpoint_id, leat_jm_now_ms(job->jobmanager), &effects);
+    leat_coordinator_on_committed(&job->coordinator, checkpoint_id, leat_jm_mono_ms(job->jobmanager), &effects);
     carry_out(job, &effects);
 }

@@ -74,18 +74,25 @@ void leat_jm_on_register(leat_jobmanager *self, const char *from, const Leat__Pb
     taskmanager->pid = message->pid;
     taskmanager->cores = message->cores;
     taskmanager->is_alive = true;
-    taskmanager->heard_ms = taskmanager->registered_ms = leat_jm_now_ms(self);
+    leat_jm_heard(self, taskmanager);
+    taskmanager->registered_ms = taskmanager->heard_ms;
     leat_log(LEAT_LOG_INFO, "jobmanager", "task manager %s registered: %d slots, pid %u, data at %s", from,
              taskmanager->slots, taskmanager->pid, taskmanager->data_endpoint);
     reply_registered(self, leat_jm_find_taskmanager(self, from));
     leat_jm_try_schedule(self);
 }
 
+void leat_jm_heard(leat_jobmanager *self, leat_jm_taskmanager *taskmanager)
+{
+    taskmanager->heard_ms = leat_jm_now_ms(self);
+    taskmanager->heard_mono_ms = leat_jm_mono_ms(self);
+}
+
 void leat_jm_on_heartbeat(leat_jobmanager *self, const char *from, const Leat__Pb__Heartbeat *message)
 {
     int32_t index = leat_jm_find_taskmanager(self, from);
-    /* Given up or never seen (this job manager is new): it registers when its connection is made anew; until then its
-     * lease runs out, as nobody answers. */
+    /* Given up or never seen (this job manager is new): as nobody answers, its lease runs out, and it registers anew.
+     */
     if (index < 0 || !self->taskmanagers[index].is_alive) return;
     leat_jm_take_heartbeat(self, &self->taskmanagers[index], message);
     reply_registered(self, index); /* the answer keeps the lease */

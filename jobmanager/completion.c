@@ -139,7 +139,7 @@ static void on_commit_failed(leat_jm_job *job, Leat__Pb__CheckpointMetadata *met
     else
         leat_jm_fail(job, "committer", error);
     if (was_ended && job->state == LEAT_JOB_RESTARTING)
-        job->restart_at_ms = leat_jm_now_ms(job->jobmanager) + commit_again_ms;
+        job->restart_at_ms = leat_jm_mono_ms(job->jobmanager) + commit_again_ms;
 }
 
 /* Before an attempt begins: the commit that nobody knows the end of. True when one was started; the restart comes after
@@ -182,6 +182,6 @@ void leat_jm_on_committed(leat_jm_job *job, int64_t checkpoint_id, const leat_jm
     leat_metadata_free(job->completed);
     job->completed = metadata;
     retain(job, checkpoint_id);
-    if (job->slots_count == 0) job->restart_at_ms = leat_jm_now_ms(job->jobmanager); /* the next attempt begins here */
+    if (job->slots_count == 0) job->restart_at_ms = leat_jm_mono_ms(job->jobmanager); /* the next attempt begins here */
     leat_jm_checkpoints_committed(job, checkpoint_id);
 }

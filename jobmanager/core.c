@@ -19,6 +19,11 @@ int64_t leat_jm_now_ms(leat_jobmanager *self)
     return leat_env_now_ms(self->env);
 }
 
+int64_t leat_jm_mono_ms(leat_jobmanager *self)
+{
+    return leat_env_mono_us(self->env) / 1000;
+}
+
 leat_code leat_jobmanager_init(leat_jobmanager *self, leat_error *error)
 {
     int failed = pthread_mutex_init(&self->inbox_lock, NULL);
@@ -214,7 +219,7 @@ void leat_jobmanager_on_control(leat_jobmanager *self, const char *from, const u
         leat_log(LEAT_LOG_WARN, "jobmanager", "dropped a message of %zu bytes from %s that does not parse", size, from);
     } else {
         int32_t sender = leat_jm_find_taskmanager(self, from);
-        if (sender >= 0) self->taskmanagers[sender].heard_ms = leat_jm_now_ms(self);
+        if (sender >= 0) leat_jm_heard(self, &self->taskmanagers[sender]);
         bool is_known = sender >= 0 && self->taskmanagers[sender].is_alive;
         /* One that was given up must register again before anything it says counts. */
         if (is_known || envelope->body_case == LEAT__PB__ENVELOPE__BODY_REGISTER_ ||
@@ -235,12 +240,11 @@ enum { TICK_MS_MAX = 1000 };
 
 int64_t leat_jobmanager_on_tick(leat_jobmanager *self)
 {
-    int64_t now_ms = leat_jm_now_ms(self), next_ms = now_ms + TICK_MS_MAX;
+    int64_t now_ms = leat_jm_mono_ms(self), next_ms = now_ms + TICK_MS_MAX;
     int64_t timeout_ms = leat_config_duration_ms(self->config, LEAT_OPTION_HEARTBEAT_TIMEOUT);
     for (size_t i = 0; i < self->taskmanagers_count; i++) {
         leat_jm_taskmanager *taskmanager = &self->taskmanagers[i];
-        if (taskmanager->heard_ms > now_ms) taskmanager->heard_ms = now_ms; /* the clock ran back */
-        if (taskmanager->is_alive && now_ms - taskmanager->heard_ms > timeout_ms) {
+        if (taskmanager->is_alive && now_ms - taskmanager->heard_mono_ms > timeout_ms) {
             leat_jm_taskmanager_lost(self, (int32_t)i, "its heartbeats stopped");
         }
     }

@@ -282,7 +282,7 @@ static void on_call_done(leat_jobmanager *manager, leat_jm_message *message)
     if (current->kind == CALL_CLOSE) self->has_ended = true;
     if (is_live) {
         pass_sayings(self, current);
-        if (current->poll_after_ms >= 0) self->poll_at_ms = leat_jm_now_ms(manager) + current->poll_after_ms;
+        if (current->poll_after_ms >= 0) self->poll_at_ms = leat_jm_mono_ms(manager) + current->poll_after_ms;
         if (current->kind == CALL_START && self->enumerator) self->topic = self->enumerator->topic;
         if (current->kind == CALL_SNAPSHOT) {
             self->is_cutting = false;

@@ -230,7 +230,7 @@ static void start_attempt(leat_jm_job *job)
 
 bool leat_jobmanager_waits_for_slots(const leat_jm_job *job)
 {
-    int64_t now_ms = leat_jm_now_ms(job->jobmanager);
+    int64_t now_ms = leat_jm_mono_ms(job->jobmanager);
     bool is_due = job->state == LEAT_JOB_CREATED || (job->state == LEAT_JOB_RESTARTING && job->restart_at_ms <= now_ms);
     return is_due && job->slots_count == 0 && !job->committing && !job->is_examining;
 }
@@ -239,7 +239,7 @@ enum { WAIT_LOG_MS = 1000 }; /* task managers that start with the job register s
 
 static void log_wait(leat_jm_job *job)
 {
-    int64_t now_ms = leat_jm_now_ms(job->jobmanager);
+    int64_t now_ms = leat_jm_mono_ms(job->jobmanager);
     if (!job->waiting_since_ms) job->waiting_since_ms = now_ms;
     if (job->was_wait_logged || now_ms - job->waiting_since_ms < WAIT_LOG_MS) return;
     job->was_wait_logged = true;
@@ -429,7 +429,7 @@ void leat_jm_check_ended(leat_jm_job *job)
     }
     leat_jm_release_slots(job);
     switch (job->state) {
-    case LEAT_JOB_RESTARTING: job->restart_at_ms = leat_jm_now_ms(job->jobmanager) + job->restart_delay_ms; break;
+    case LEAT_JOB_RESTARTING: job->restart_at_ms = leat_jm_mono_ms(job->jobmanager) + job->restart_delay_ms; break;
     case LEAT_JOB_FAILING: leat_jm_set_state(job, LEAT_JOB_FAILED); break;
     case LEAT_JOB_CANCELLING: leat_jm_set_state(job, LEAT_JOB_CANCELED); break;
     default: leat_jm_set_state(job, is_success ? LEAT_JOB_FINISHED : LEAT_JOB_FAILED); break;

@@ -78,7 +78,7 @@ static void fall_back(leat_jm_job *job, examination *self)
     leat_jm_remember(job, "restore", &self->damage);
     leat_jm_checkpoints_go_back(job, self->older);
     self->older = NULL;
-    job->restart_at_ms = leat_jm_now_ms(job->jobmanager);
+    job->restart_at_ms = leat_jm_mono_ms(job->jobmanager);
 }
 
 static void on_examined(leat_jobmanager *manager, leat_jm_message *message)
@@ -91,7 +91,7 @@ static void on_examined(leat_jobmanager *manager, leat_jm_message *message)
         /* Cancelled meanwhile. */
     } else if (self->code != LEAT_OK) {
         leat_log(LEAT_LOG_WARN, "checkpoint", "%s", self->error.text);
-        job->restart_at_ms = leat_jm_now_ms(manager) + examine_again_ms;
+        job->restart_at_ms = leat_jm_mono_ms(manager) + examine_again_ms;
     } else {
         job->is_suspect = false;
         if (self->older)

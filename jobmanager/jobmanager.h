@@ -44,7 +44,8 @@ typedef struct leat_jm_taskmanager {
     char *id, *data_endpoint, *host, *version;
     int32_t slots, slots_used;
     uint32_t pid, cores;
-    int64_t heard_ms, registered_ms;
+    int64_t heard_ms, registered_ms; /* by the wall clock, to be shown */
+    int64_t heard_mono_ms;           /* what the timeout is counted from */
     uint64_t memory_bytes;
     leat_metrics metrics;
     leat_process_load load;
@@ -143,7 +144,7 @@ struct leat_jm_job {
     int32_t tasks_count;
     int32_t *slots; /* taskmanager index a slot that the attempt took */
     int32_t slots_count;
-    int64_t waiting_since_ms; /* for slots; 0: it does not */
+    int64_t waiting_since_ms; /* for slots, monotonic; 0: it does not */
     bool was_wait_logged;
     leat_jm_exception exceptions[LEAT_JM_EXCEPTIONS_MAX]; /* newest last */
     int32_t exceptions_count;
@@ -153,7 +154,7 @@ struct leat_jm_job {
     bool is_stopping; /* somebody asked it to end by itself */
     leat_restart restart;
     int64_t restart_delay_ms; /* of the restart that is under way */
-    int64_t restart_at_ms;    /* of RESTARTING, once all tasks have ended; INT64_MAX before */
+    int64_t restart_at_ms;    /* monotonic; of RESTARTING, once all tasks have ended; INT64_MAX before */
     bool has_checkpoints;
     char *checkpoint_dir; /* "<dir>/<job-id>" */
     leat_coordinator coordinator;
@@ -226,7 +227,7 @@ void leat_jobmanager_done(leat_jobmanager *self);
 void leat_jobmanager_on_control(leat_jobmanager *self, const char *from, const uint8_t *data, size_t size);
 /* Its connection closed: it is taken for dead at once. */
 void leat_jobmanager_on_disconnect(leat_jobmanager *self, const char *task_manager);
-/* Timers: heartbeats, checkpoints, restarts. Returns when to call again (wall clock ms). */
+/* Timers: heartbeats, checkpoints, restarts. Returns when to call again (monotonic ms). */
 int64_t leat_jobmanager_on_tick(leat_jobmanager *self);
 /* Any thread. */
 void leat_jobmanager_post(leat_jobmanager *self, leat_jm_message *message);

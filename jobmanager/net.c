@@ -182,7 +182,7 @@ leat_code leat_jm_net_run(leat_jm_net *net, leat_jobmanager *jobmanager, int sto
     net->jobmanager = jobmanager;
     for (;;) {
         int64_t next_ms = leat_jobmanager_on_tick(jobmanager);
-        int64_t wait_ms = next_ms - leat_env_now_ms(jobmanager->env);
+        int64_t wait_ms = next_ms - leat_env_mono_us(jobmanager->env) / 1000;
         zmq_pollitem_t items[ITEMS_COUNT] = {
             [ROUTER] = {.socket = net->router, .events = ZMQ_POLLIN},
             [MONITOR] = {.socket = net->monitor, .events = ZMQ_POLLIN},

@@ -136,7 +136,7 @@ static void run_fetch(leat_job *job, leat_env *env)
 static void finish_fetch(leat_jobmanager *manager, leat_jm_message *message)
 {
     fetch *self = (fetch *)message;
-    self->query->read_ms = leat_env_now_ms(manager->env);
+    self->query->read_ms = leat_env_mono_us(manager->env) / 1000;
     if (is_gone(self->request)) self->query->abandoned_ms = self->query->read_ms;
     if (self->code == LEAT_OK) {
         json_t *about = json_pack("{s:I,s:I,s:b,s:s}", "next", (json_int_t)self->next, "rows",
@@ -232,7 +232,7 @@ leat_query *leat_query_new(leat_session_entry *session, leat_jm_job *job, leat_s
     query->session = session;
     query->references = 1;
     query->number = ++session->queries_count;
-    query->read_ms = leat_env_now_ms(job->jobmanager->env);
+    query->read_ms = leat_env_mono_us(job->jobmanager->env) / 1000;
     memcpy(query->job_id, job->id_text, sizeof query->job_id);
     query->result = *result;
     *result = (leat_session_result){0};
@@ -287,7 +287,7 @@ static void on_reader_lost(leat_jobmanager *manager, leat_jm_message *message)
     if (leat_rest_match("/leat/v1/sessions/:session/statements/:statement/rows", request->path, &place)) {
         for (leat_session_entry *session = rest->sessions->sessions; session; session = session->next) {
             leat_query *query = strcmp(session->id, place.parameters[0]) == 0 ? find_query(&place, session) : NULL;
-            if (query && !query->waiting) query->abandoned_ms = leat_env_now_ms(manager->env);
+            if (query && !query->waiting) query->abandoned_ms = leat_env_mono_us(manager->env) / 1000;
         }
     }
     leat_http_forget(request);
@@ -326,7 +326,7 @@ void leat_sessions_rows(leat_rest_call *call)
     if (query->waiting) answer_state(query, query->waiting, query->waiting_from, job); /* one reader: the newer one */
     query->abandoned_ms = 0;
     query->was_asked = true;
-    query->read_ms = leat_env_now_ms(call->manager->env);
+    query->read_ms = leat_env_mono_us(call->manager->env) / 1000;
     query->waiting = call->request;
     call->request->on_lost = reader_is_lost;
     query->waiting_from = (uint64_t)from;

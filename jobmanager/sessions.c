@@ -30,7 +30,7 @@ static void work_is_done(leat_jobmanager *manager, leat_jm_message *message)
     leat_session_work *work = (leat_session_work *)message;
     leat_session_entry *session = work->session;
     session->busy--;
-    session->used_ms = leat_env_now_ms(manager->env);
+    session->used_ms = leat_env_mono_us(manager->env) / 1000;
     work->finish(work);
     bool is_over = session->is_single;
     if (work->has_result) leat_session_result_done(&work->result);
@@ -79,7 +79,7 @@ leat_session_entry *leat_sessions_find(leat_rest_call *call)
     while (session && (session->is_closing || strcmp(session->id, call->parameters[0]) != 0))
         session = session->next;
     if (session) {
-        session->used_ms = leat_env_now_ms(call->manager->env);
+        session->used_ms = leat_env_mono_us(call->manager->env) / 1000;
         return session;
     }
     leat_error error = {0};
@@ -145,7 +145,7 @@ static leat_code start_session(leat_sessions *self, leat_session_entry **out, le
     snprintf(session->id, sizeof session->id, "%016llx%016llx", (unsigned long long)random[0],
              (unsigned long long)random[1]);
     session->owner = self;
-    session->used_ms = leat_env_now_ms(env);
+    session->used_ms = leat_env_mono_us(env) / 1000;
     session->works_last = &session->works;
     pthread_mutex_init(&session->lock, NULL);
     pthread_cond_init(&session->changed, NULL);
@@ -216,7 +216,7 @@ static void on_tick(leat_jobmanager *manager, leat_jm_message *message)
 {
     leat_sessions *self = (leat_sessions *)((char *)message - offsetof(leat_sessions, tick));
     atomic_store_explicit(&self->is_ticking, false, memory_order_release);
-    int64_t now_ms = leat_env_now_ms(manager->env);
+    int64_t now_ms = leat_env_mono_us(manager->env) / 1000;
     for (leat_session_entry *session = self->sessions; session; session = session->next) {
         if (!is_abandoned(session, now_ms)) continue;
         leat_log(LEAT_LOG_INFO, "sessions", "session %s is closed: nobody uses it", session->id);

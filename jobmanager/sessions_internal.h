@@ -36,8 +36,8 @@ struct leat_session_entry {
     leat_session_entry *next;
     leat_sessions *owner;
     char id[33];
-    int64_t used_ms;
-    int busy; /* works that the thread has */
+    int64_t used_ms; /* monotonic */
+    int busy;        /* works that the thread has */
     bool is_closing;
     bool is_single; /* made for one work: ends after it */
     leat_query *queries;

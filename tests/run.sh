@@ -62,6 +62,16 @@ test_integration() {
     report junit build-test/integration.xml
 }
 
+# The lab under faults; pytest's arguments may be given. The services' proxies and the shim are made when they are missing.
+test_faults() {
+    step "faults: the lab under a schedule from a seed, with address and undefined-behaviour sanitizers"
+    build_services
+    configure_asan
+    rm -f build-test/faults.xml
+    LEAT_BUILD="$PWD/build-asan" pytest -q --junitxml=build-test/faults.xml tests/faults "$@"
+    report junit build-test/faults.xml
+}
+
 # Threads meet in these folders; the rest is single-threaded code under them.
 thread_suites=(common storage columnar flow taskmanager)
 
@@ -85,7 +95,7 @@ test_thread() {
 }
 
 run_tests() {
-    local parts=(lint unit integration thread) part before
+    local parts=(lint unit integration faults thread) part before
     [ $# -eq 0 ] || { parts=("$1"); shift; }
     mkdir -p build-test
     : >"$results"
@@ -93,8 +103,8 @@ run_tests() {
     set +e
     for part in "${parts[@]}"; do
         case $part in
-        lint | unit | integration | thread) ;;
-        *) die "no such part of the tests: '$part'; there are lint, unit, integration, thread" ;;
+        lint | unit | integration | faults | thread) ;;
+        *) die "no such part of the tests: '$part'; there are lint, unit, integration, faults, thread" ;;
         esac
         # A part that dies before it reports (a build that fails) must not count as nothing to do.
         before=$(wc -l <"$results")

@@ -87,8 +87,10 @@ class Cluster:
         self.look()
 
     def look(self) -> list[dict[str, Any]]:
-        """The processes as `leat cluster status --json` tells them."""
-        status = json.loads(self.leat("cluster", "status", "--json"))
+        """The processes as `leat cluster status --json` tells them, also when the job manager has ended."""
+        status = json.loads(self.leat("cluster", "status", "--json", check=False) or "{}")
+        if not status:
+            raise LabError(f"there is no cluster in {self.folder}")
         self.rest_url = status["rest"].rstrip("/")
         self.pids |= {process["pid"] for process in status["processes"]}
         return status["processes"]

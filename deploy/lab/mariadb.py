@@ -1,5 +1,6 @@
 """A private MariaDB server (tests/services/mariadb) in a folder of its own."""
 
+import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,12 @@ SCRIPT = ROOT / "tests/services/mariadb"
 class MariaDB:
     folder: Path
     port: int = 0
+    is_durable: bool = False  # what was committed outlives a kill
 
     def service(self, verb: str, *args: str, text: str | None = None) -> str:
         done = subprocess.run(
             [str(SCRIPT), verb, str(self.folder), *args],
+            env={**os.environ, "DURABLE": str(int(self.is_durable))},
             input=text,
             stdin=None if text is not None else subprocess.DEVNULL,
             capture_output=True,

@@ -11,9 +11,9 @@ import pytest
 from lab.cluster import ROOT, wait_until
 
 
-def start(build: Path, seconds: int, folder: Path) -> subprocess.Popen[str]:
+def start(build: Path, seconds: int, folder: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, str(ROOT / "deploy/demo.py")],
+        [sys.executable, str(ROOT / "deploy/demo.py"), *arguments],
         env={**os.environ, "LEAT_BUILD": str(build), "DEMO_SECONDS": str(seconds), "TMPDIR": str(folder)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -36,14 +36,22 @@ def processes_of(folder: Path) -> list[str]:
     return found
 
 
-def test_all_checks_hold(build: Path, tmp_path: Path) -> None:
-    demo = start(build, 30, tmp_path)
+@pytest.mark.parametrize("storage", ["file", "s3"])
+def test_all_checks_hold(build: Path, tmp_path: Path, storage: str) -> None:
+    demo = start(build, 30, tmp_path, "--storage", storage)
     output, _ = demo.communicate(timeout=240)
     assert demo.returncode == 0, output
     assert "FAIL" not in output
     assert output.rstrip().endswith("demo: all holds")
     assert list(tmp_path.iterdir()) == []
     assert processes_of(tmp_path) == []
+
+
+def test_a_storage_that_is_not_known_is_told(build: Path, tmp_path: Path) -> None:
+    demo = start(build, 30, tmp_path, "--storage", "tape")
+    output, _ = demo.communicate(timeout=20)
+    assert demo.returncode == 2
+    assert "invalid choice: 'tape' (choose from 'file', 's3')" in output
 
 
 @pytest.mark.parametrize("after_s", [0.2, 2, 8])

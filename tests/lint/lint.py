@@ -132,7 +132,16 @@ def check_documents() -> list[str]:
 
 def check_mypy() -> list[str]:
     return run_tool(
-        ["mypy", "--ignore-missing-imports", "--no-error-summary", "deploy", "bench", "tests/lint", "tests/integration"]
+        [
+            "mypy",
+            "--ignore-missing-imports",
+            "--no-error-summary",
+            "deploy",
+            "bench",
+            "tests/lint",
+            "tests/integration",
+            "tests/faults",
+        ]
     )
 
 

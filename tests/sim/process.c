@@ -12,9 +12,12 @@ static sim_process *process_of(leat_env *env)
     return (sim_process *)env;
 }
 
+/* The wall clock is set on by a day, and back again, every few seconds. */
 static int64_t env_now_ms(leat_env *env)
 {
-    return INT64_C(1700000000000) + process_of(env)->world->now_us / 1000;
+    enum { HOP_EVERY_MS = 3000, DAY_MS = 86400000 };
+    int64_t now_ms = process_of(env)->world->now_us / 1000;
+    return INT64_C(1700000000000) + now_ms + now_ms / HOP_EVERY_MS % 3 * DAY_MS;
 }
 
 static int64_t env_mono_us(leat_env *env)

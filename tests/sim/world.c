@@ -74,7 +74,7 @@ static void jm_tick(sim_world *world, void *arg)
 {
     (void)arg;
     int64_t next_ms = leat_jobmanager_on_tick(&world->manager);
-    int64_t wait_ms = next_ms - leat_env_now_ms(&world->jm.env);
+    int64_t wait_ms = next_ms - leat_env_mono_us(&world->jm.env) / 1000;
     if (wait_ms < 1) wait_ms = 1;
     if (wait_ms > 50) wait_ms = 50;
     sim_after(world, wait_ms * 1000, jm_tick, NULL);
