@@ -111,6 +111,14 @@ static const char *last_error(const sim_drive *self)
     return self->job->exceptions_count ? self->job->exceptions[self->job->exceptions_count - 1].text : "";
 }
 
+/* Of an endless job. */
+static bool has_progressed(sim_drive *self)
+{
+    const sim_scenario *scenario = self->scenario;
+    if (!self->world.is_healed || self->healed_completed < HEALED_CHECKPOINTS) return false;
+    return !scenario->has_settled || scenario->has_settled(&self->world, self->plan);
+}
+
 /* After every event: whenever a commit was done, a reader looks. */
 static bool watch(sim_world *world, void *arg)
 {
@@ -125,7 +133,7 @@ static bool watch(sim_world *world, void *arg)
     }
     SIM_REQUIRE(world, has_finished || !leat_job_state_is_terminal(self->job->state), "the job ended as %s: %s",
                 leat_job_state_name(self->job->state), last_error(self));
-    return has_finished || (world->is_healed && self->rows_count < 0 && self->healed_completed >= HEALED_CHECKPOINTS);
+    return has_finished || (self->rows_count < 0 && has_progressed(self));
 }
 
 static void require_progress(sim_drive *self)
@@ -133,7 +141,7 @@ static void require_progress(sim_drive *self)
     sim_world *world = &self->world;
     if (self->has_failed) return;
     if (self->rows_count < 0) {
-        SIM_REQUIRE(world, self->healed_completed >= HEALED_CHECKPOINTS,
+        SIM_REQUIRE(world, has_progressed(self),
                     "%" PRId64 " checkpoints in a minute after healing; state %s; last error: %s",
                     self->healed_completed, leat_job_state_name(self->job->state), last_error(self));
         return;
@@ -197,6 +205,7 @@ static void run_seed(const sim_scenario *scenario, uint64_t seed, totals *sum, c
     add_up(self, sum);
     snprintf(failure, failure_size, "%s", world->failure);
     sim_world_done(world);
+    if (scenario->done) scenario->done(self->plan);
     leat_free(self->plan);
     leat_free(self);
 }

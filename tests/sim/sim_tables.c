@@ -19,7 +19,8 @@ static sim_table draw_table(sim_world *dice, const char *name)
                        .rows_per_second = 300 + (int64_t)sim_below(dice, 2000),
                        .has_changelog = sim_below(dice, 2) == 0,
                        .buckets = 1 + (int32_t)sim_below(dice, 4),
-                       .rows_count = -1};
+                       .rows_count = -1,
+                       .chain = sim_chain_new()};
 }
 
 /* Two jobs that give new keys buckets: they conflict until all keys have one. */
@@ -88,6 +89,13 @@ static bool may_fail(sim_world *world, const void *arg, const char *error)
     return true;
 }
 
+static void done(void *arg)
+{
+    plan *self = arg;
+    for (int i = 0; i < self->tables_count; i++)
+        sim_chain_free(self->tables[i].chain);
+}
+
 int main(int argc, char **argv)
 {
     static const sim_scenario scenario = {.name = "sim-tables",
@@ -97,6 +105,7 @@ int main(int argc, char **argv)
                                           .make_graph = make_graph,
                                           .make_foreign_graph = make_foreign_graph,
                                           .may_fail = may_fail,
-                                          .check = check};
+                                          .check = check,
+                                          .done = done};
     return sim_main(argc, argv, &scenario);
 }

@@ -1,0 +1,24 @@
+/* Paimon tables as a reader sees them: rows of the newest snapshot, and whether the chain of snapshots holds. */
+#pragma once
+
+#include "columnar/batch.h"
+#include "common/arena.h"
+#include "tests/sim/world.h"
+
+enum { SIM_ARENA_BYTES_MAX = 256 << 20 };
+
+/* Objects themselves: no delays, no failures. */
+sim_process sim_looker(sim_world *world);
+
+/* Gives the rows of the newest snapshot of an unpartitioned table, all columns in order. Tables with a primary key come
+ * merged. */
+void sim_read_table(sim_world *world, const char *table_path, void (*take)(void *arg, const leat_batch *batch),
+                    void *arg);
+
+/* The chain of snapshots of a table, looked at again and again. Of every retained snapshot: ids without a gap; its list
+ * of all files is that of the snapshot before and what it says that it changed; a job's checkpoint is there once (an
+ * APPEND, then a COMPACT half), and those of a job in order; every object that it names is there and whole. */
+typedef struct sim_chain sim_chain;
+sim_chain *sim_chain_new(void);
+void sim_chain_free(sim_chain *chain); /* NULL is fine */
+void sim_chain_check(sim_chain *chain, sim_world *world, const char *table_path);
