@@ -67,9 +67,15 @@ static int64_t draw(sim_world *dice, void *arg)
                    .joined = sim_chain_new(),
                    .dimension = sim_chain_new()};
     self->orders_per_second = 100 + (int64_t)sim_below(dice, 1000);
-    /* Keys that never come hold the patient up for ever: an order of theirs is asked for until the attempts run out. */
-    self->absent = self->is_patient ? 0 : (int64_t)sim_below(dice, 5);
-    self->attempts = self->is_patient ? 1000000 : 1 + (int64_t)sim_below(dice, 20);
+    if (self->is_patient) {
+        self->attempts = 1000000;
+        return expected_rows(self);
+    }
+    /* Orders of clients that never come may wait one after the other, each until its attempts have run out. */
+    self->orders = 50 + (int64_t)sim_below(dice, 250);
+    self->absent = (int64_t)sim_below(dice, 5);
+    self->attempts = 1 + (int64_t)sim_below(dice, 4);
+    self->delay_ms = 1 + (int64_t)sim_below(dice, 10);
     return expected_rows(self);
 }
 
