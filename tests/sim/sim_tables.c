@@ -20,7 +20,8 @@ static sim_table draw_table(sim_world *dice, const char *name)
                        .has_changelog = sim_below(dice, 2) == 0,
                        .buckets = 1 + (int32_t)sim_below(dice, 4),
                        .rows_count = -1,
-                       .chain = sim_chain_new()};
+                       .chain = sim_chain_new(),
+                       .follower = sim_follower_new()};
 }
 
 /* Two jobs that give new keys buckets: they conflict until all keys have one. */
@@ -92,8 +93,10 @@ static bool may_fail(sim_world *world, const void *arg, const char *error)
 static void done(void *arg)
 {
     plan *self = arg;
-    for (int i = 0; i < self->tables_count; i++)
+    for (int i = 0; i < self->tables_count; i++) {
         sim_chain_free(self->tables[i].chain);
+        sim_follower_free(self->tables[i].follower);
+    }
 }
 
 int main(int argc, char **argv)

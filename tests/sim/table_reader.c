@@ -66,6 +66,7 @@ static leat_code read_merged(reading *self, const leat_paimon_split *split, cons
                                        .files_count = split->files.count,
                                        .columns = columns,
                                        .columns_count = self->schema.fields_count,
+                                       .is_changes = split->is_changes,
                                        .env = self->env};
     leat_merge_reader *reader = NULL;
     leat_code code = leat_merge_reader_new(&options, &reader, error);
@@ -80,38 +81,71 @@ static leat_code read_merged(reading *self, const leat_paimon_split *split, cons
     return code;
 }
 
-static leat_code read_splits(reading *self, const char *table_path, leat_arena *arena, leat_error *error)
+static leat_code read_splits(reading *self, const leat_paimon_splits *splits, leat_error *error)
 {
-    leat_paimon_snapshot snapshot = {0};
-    leat_paimon_splits splits = {0};
-    int64_t latest;
-    LEAT_TRY(leat_paimon_open_table(self->env, table_path, NULL, arena, &self->table, error));
-    LEAT_TRY(leat_paimon_schema_columns(&self->table.schema, arena, &self->schema, error));
-    LEAT_TRY(leat_paimon_snapshot_latest_id(self->env, table_path, &latest, error));
-    if (latest <= 0) return LEAT_OK;
-    LEAT_TRY(leat_paimon_snapshot_load(self->env, table_path, latest, arena, &snapshot, error));
-    leat_paimon_scan scan = {.bucket = -1, .is_one_split_a_bucket = true};
-    LEAT_TRY(leat_paimon_plan_snapshot(self->env, &self->table, &snapshot, &scan, arena, &splits, error));
     leat_code code = LEAT_OK;
-    for (size_t i = 0; code == LEAT_OK && i < splits.count && !self->world->failure[0]; i++) {
-        char *bucket = leat_format("%s/bucket-%d", table_path, splits.items[i].bucket);
-        code = self->table.schema.primary_keys_count ? read_merged(self, &splits.items[i], bucket, error)
-                                                     : read_append(self, &splits.items[i], bucket, error);
+    for (size_t i = 0; code == LEAT_OK && i < splits->count && !self->world->failure[0]; i++) {
+        char *bucket = leat_format("%s/bucket-%d", self->table.path, splits->items[i].bucket);
+        code = self->table.schema.primary_keys_count ? read_merged(self, &splits->items[i], bucket, error)
+                                                     : read_append(self, &splits->items[i], bucket, error);
         leat_free(bucket);
     }
     return code;
 }
 
-void sim_read_table(sim_world *world, const char *table_path, void (*take)(void *arg, const leat_batch *batch),
-                    void *arg)
+/* `changes_of` 0: the newest snapshot, whole. */
+static leat_code read_some(reading *self, const char *table_path, int64_t changes_of, leat_arena *arena,
+                           leat_error *error)
 {
-    sim_process process = sim_looker(world);
+    leat_paimon_snapshot snapshot = {0};
+    leat_paimon_splits splits = {0};
+    int64_t id = changes_of;
+    LEAT_TRY(leat_paimon_open_table(self->env, table_path, NULL, arena, &self->table, error));
+    LEAT_TRY(leat_paimon_schema_columns(&self->table.schema, arena, &self->schema, error));
+    if (!changes_of) LEAT_TRY(leat_paimon_snapshot_latest_id(self->env, table_path, &id, error));
+    if (id <= 0) return LEAT_OK;
+    LEAT_TRY(leat_paimon_snapshot_load(self->env, table_path, id, arena, &snapshot, error));
+    leat_paimon_scan scan = {.bucket = -1, .is_one_split_a_bucket = true};
+    if (changes_of)
+        LEAT_TRY(leat_paimon_plan_changes(self->env, &self->table, &snapshot, &scan, arena, &splits, error));
+    else
+        LEAT_TRY(leat_paimon_plan_snapshot(self->env, &self->table, &snapshot, &scan, arena, &splits, error));
+    return read_splits(self, &splits, error);
+}
+
+static void read_and_tell(reading *self, const char *table_path, int64_t changes_of)
+{
+    sim_process process = sim_looker(self->world);
     leat_arena arena;
     leat_error error = {0};
     leat_arena_init(&arena, SIM_ARENA_BYTES_MAX);
-    reading self = {.world = world, .env = &process.env, .take = take, .arg = arg};
-    leat_code code = read_splits(&self, table_path, &arena, &error);
-    SIM_REQUIRE(world, code == LEAT_OK, "%s", error.text);
-    leat_paimon_table_done(&self.table);
+    self->env = &process.env;
+    leat_code code = read_some(self, table_path, changes_of, &arena, &error);
+    SIM_REQUIRE(self->world, code == LEAT_OK, "%s", error.text);
+    leat_paimon_table_done(&self->table);
     leat_arena_done(&arena);
+}
+
+void sim_read_table(sim_world *world, const char *table_path, void (*take)(void *arg, const leat_batch *batch),
+                    void *arg)
+{
+    reading self = {.world = world, .take = take, .arg = arg};
+    read_and_tell(&self, table_path, 0);
+}
+
+void sim_read_changes(sim_world *world, const char *table_path, int64_t id,
+                      void (*take)(void *arg, const leat_batch *batch), void *arg)
+{
+    reading self = {.world = world, .take = take, .arg = arg};
+    read_and_tell(&self, table_path, id);
+}
+
+int64_t sim_latest_snapshot(sim_world *world, const char *table_path)
+{
+    sim_process process = sim_looker(world);
+    int64_t latest = 0;
+    leat_error error = {0};
+    leat_code code = leat_paimon_snapshot_latest_id(&process.env, table_path, &latest, &error);
+    SIM_REQUIRE(world, code == LEAT_OK, "%s", error.text);
+    return latest;
 }

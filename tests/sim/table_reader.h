@@ -15,6 +15,11 @@ sim_process sim_looker(sim_world *world);
 void sim_read_table(sim_world *world, const char *table_path, void (*take)(void *arg, const leat_batch *batch),
                     void *arg);
 
+/* What snapshot `id` says to those who follow the table's changes: rows with their kinds. */
+void sim_read_changes(sim_world *world, const char *table_path, int64_t id,
+                      void (*take)(void *arg, const leat_batch *batch), void *arg);
+int64_t sim_latest_snapshot(sim_world *world, const char *table_path);
+
 /* The chain of snapshots of a table, looked at again and again. Of every retained snapshot: ids without a gap; its list
  * of all files is that of the snapshot before and what it says that it changed; a job's checkpoint is there once (an
  * APPEND, then a COMPACT half), and those of a job in order; every object that it names is there and whole. */

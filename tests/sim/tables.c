@@ -313,6 +313,7 @@ void sim_table_check(sim_world *world, const sim_table *table, int64_t *rows)
     LEAT_ASSERT(now.numbers && now.keys);
     sim_read_table(world, path, count_batch, &now);
     sim_chain_check(table->chain, world, path);
+    if (table->kind != SIM_TABLE_APPEND && table->has_changelog) sim_follower_read(table->follower, world, path);
     int64_t m = now.one_sum;
     SIM_REQUIRE(world, now.n_sum == m * (m - 1) / 2, "%" PRId64 " rows were counted, their numbers sum to %" PRId64, m,
                 now.n_sum);

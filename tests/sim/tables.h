@@ -8,7 +8,7 @@
 #pragma once
 
 #include "common/bytes.h"
-#include "tests/sim/table_reader.h"
+#include "tests/sim/follower.h"
 #include "tests/sim/world.h"
 
 typedef enum sim_table_kind {
@@ -26,6 +26,7 @@ typedef struct sim_table {
     bool has_changelog;                  /* changelog-producer = full-compaction, every second commit */
     int32_t buckets;                     /* of the fixed kind */
     sim_chain *chain;
+    sim_follower *follower; /* of its changelog */
     bool is_foreign; /* it is there already, and the job writes keys of its own choice with n = one = 0 into it */
 } sim_table;
 
