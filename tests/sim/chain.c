@@ -1,5 +1,6 @@
 /* The chain of snapshots of a table. Each snapshot is read once; what it names is looked for every time. */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/memory.h"
@@ -178,10 +179,11 @@ static void forget(sim_chain *self)
     leat_arena_init(&self->arena, SIM_ARENA_BYTES_MAX);
 }
 
-static leat_code read_new(sim_chain *self, sim_world *world, leat_env *env, const char *table_path, leat_error *error)
+/* From `earliest` on; 0: there is none. */
+static leat_code read_from(sim_chain *self, sim_world *world, leat_env *env, const char *table_path, int64_t earliest,
+                           leat_error *error)
 {
-    int64_t earliest, latest;
-    LEAT_TRY(leat_paimon_snapshot_earliest_id(env, table_path, &earliest, error));
+    int64_t latest;
     LEAT_TRY(leat_paimon_snapshot_latest_id(env, table_path, &latest, error));
     if (earliest != self->first_id) forget(self); /* some have expired: others may not be named any more */
     self->world = world;
@@ -215,7 +217,56 @@ void sim_chain_check(sim_chain *chain, sim_world *world, const char *table_path)
 {
     sim_process process = sim_looker(world);
     leat_error error = {0};
-    leat_code code = read_new(chain, world, &process.env, table_path, &error);
+    int64_t earliest;
+    leat_code code = leat_paimon_snapshot_earliest_id(&process.env, table_path, &earliest, &error);
+    if (code == LEAT_OK) code = read_from(chain, world, &process.env, table_path, earliest, &error);
     SIM_REQUIRE(world, code == LEAT_OK, "%s", error.text);
     if (code == LEAT_OK) require_objects(chain);
+}
+
+/* --- expiry --- */
+
+static int compare_paths(const void *left, const void *right)
+{
+    return strcmp(((const object *)left)->path, ((const object *)right)->path);
+}
+
+/* What `all` names and `kept` does not, and the snapshots before `earliest`. */
+static leat_code remove_unnamed(const sim_chain *all, sim_chain *kept, int64_t earliest, leat_error *error)
+{
+    leat_storage *storage = all->env->storage;
+    const char *table_path = all->table->path;
+    if (kept->objects_count) qsort(kept->objects, kept->objects_count, sizeof *kept->objects, compare_paths);
+    for (size_t i = 0; i < all->objects_count; i++) {
+        const object *named = &all->objects[i];
+        if (!bsearch(named, kept->objects, kept->objects_count, sizeof *named, compare_paths))
+            LEAT_TRY(leat_storage_remove(storage, named->path, error));
+    }
+    LEAT_TRY(leat_paimon_hint_store(all->env, table_path, "EARLIEST", earliest, error));
+    for (int64_t id = all->first_id; id < earliest; id++) {
+        char *path = leat_format("%s/snapshot/snapshot-%" PRId64, table_path, id);
+        leat_code code = leat_storage_remove(storage, path, error);
+        leat_free(path);
+        if (code != LEAT_OK) return code;
+    }
+    return LEAT_OK;
+}
+
+void sim_expire(sim_world *world, const char *table_path, int64_t retained)
+{
+    sim_process process = sim_looker(world);
+    sim_chain *all = sim_chain_new(), *kept = sim_chain_new();
+    leat_error error = {0};
+    int64_t first, latest;
+    leat_code code = leat_paimon_snapshot_earliest_id(&process.env, table_path, &first, &error);
+    if (code == LEAT_OK) code = leat_paimon_snapshot_latest_id(&process.env, table_path, &latest, &error);
+    int64_t earliest = latest - retained + 1;
+    if (code == LEAT_OK && first > 0 && earliest > first) {
+        code = read_from(all, world, &process.env, table_path, first, &error);
+        if (code == LEAT_OK) code = read_from(kept, world, &process.env, table_path, earliest, &error);
+        if (code == LEAT_OK) code = remove_unnamed(all, kept, earliest, &error);
+    }
+    SIM_REQUIRE(world, code == LEAT_OK, "expire snapshots: %s", error.text);
+    sim_chain_free(all);
+    sim_chain_free(kept);
 }

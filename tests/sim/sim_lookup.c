@@ -31,6 +31,7 @@ typedef struct plan {
     int32_t buckets; /* of the clients' table; -1: dynamic */
     int32_t parallelism;
     bool is_left, is_unordered, is_patient; /* patient: the attempts last until every client is there */
+    int64_t retained, expire_us; /* of the clients' snapshots another engine leaves so many, about so often; 0: all */
     sim_chain *joined, *dimension;
 } plan;
 
@@ -64,6 +65,8 @@ static int64_t draw(sim_world *dice, void *arg)
                    .is_left = self->is_left,
                    .is_patient = self->is_patient,
                    .is_unordered = sim_below(dice, 2) == 0,
+                   .retained = 1 + (int64_t)sim_below(dice, 4),
+                   .expire_us = sim_below(dice, 2) ? 50000 + (int64_t)sim_below(dice, 1000000) : 0,
                    .joined = sim_chain_new(),
                    .dimension = sim_chain_new()};
     self->orders_per_second = 100 + (int64_t)sim_below(dice, 1000);
@@ -114,6 +117,14 @@ static leat_code make_graph(sim_world *world, const void *arg, leat_bytes *out, 
     return LEAT_OK;
 }
 
+static void expire(sim_world *world, void *arg)
+{
+    const plan *self = arg;
+    if (world->taskmanagers_count == 0) return; /* the world is being taken down */
+    sim_expire(world, clients_path, self->retained);
+    sim_after(world, 1 + (int64_t)sim_below(world, (uint64_t)self->expire_us * 2), expire, arg);
+}
+
 static leat_code make_foreign_graph(sim_world *world, const void *arg, leat_bytes *out, leat_error *error)
 {
     (void)error;
@@ -125,6 +136,7 @@ static leat_code make_foreign_graph(sim_world *world, const void *arg, leat_byte
              "INSERT INTO clients SELECT client, 'c' || CAST(MOD(client + version, %d) AS STRING), version\n"
              "  FROM (SELECT MOD(i, %" PRId64 ") + 1 AS client, i / %" PRId64 " AS version FROM numbers)",
              self->clients_per_second, self->clients * self->versions - 1, COUNTRIES, self->clients, self->clients);
+    if (self->expire_us) sim_after(world, self->expire_us, expire, (void *)(uintptr_t)self);
     leat_bytes graph = {0};
     int count = sim_sql(world, text, &graph, 1);
     LEAT_ASSERT(count == 1);

@@ -8,6 +8,7 @@
 typedef struct plan {
     sim_table tables[2], foreign[2];
     int tables_count, foreign_count;
+    int64_t retained, expire_us; /* another engine leaves so many snapshots, about so often; 0: all */
 } plan;
 
 static sim_table draw_table(sim_world *dice, const char *name)
@@ -43,6 +44,9 @@ static int64_t draw(sim_world *dice, void *arg)
 {
     plan *self = arg;
     self->tables_count = 1;
+    /* Not so few that a job's last commit is gone before the job knows that it was done. */
+    self->retained = 8 + (int64_t)sim_below(dice, 8);
+    self->expire_us = sim_below(dice, 2) ? 50000 + (int64_t)sim_below(dice, 1000000) : 0;
     self->tables[0] = draw_table(dice, "t");
     if (sim_below(dice, 4) == 0) self->tables[0].rows_count = 300 + (int64_t)sim_below(dice, 4000);
     if (sim_below(dice, 3) == 0) {
@@ -52,9 +56,19 @@ static int64_t draw(sim_world *dice, void *arg)
     return self->tables[0].rows_count;
 }
 
+static void expire(sim_world *world, void *arg)
+{
+    const plan *self = arg;
+    if (world->taskmanagers_count == 0) return; /* the world is being taken down */
+    for (int i = 0; i < self->tables_count; i++)
+        sim_table_expire(world, &self->tables[i], self->retained);
+    sim_after(world, 1 + (int64_t)sim_below(world, (uint64_t)self->expire_us * 2), expire, arg);
+}
+
 static leat_code make_graph(sim_world *world, const void *arg, leat_bytes *out, leat_error *error)
 {
     const plan *self = arg;
+    if (self->expire_us) sim_after(world, self->expire_us, expire, (void *)(uintptr_t)self);
     return sim_tables_graph(world, self->tables, self->tables_count, out, error);
 }
 

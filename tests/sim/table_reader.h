@@ -27,3 +27,8 @@ typedef struct sim_chain sim_chain;
 sim_chain *sim_chain_new(void);
 void sim_chain_free(sim_chain *chain); /* NULL is fine */
 void sim_chain_check(sim_chain *chain, sim_world *world, const char *table_path);
+
+/* As another engine expires snapshots: all but the newest `retained` go, and every object that none of the others
+ * names.
+ */
+void sim_expire(sim_world *world, const char *table_path, int64_t retained);

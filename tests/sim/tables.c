@@ -301,6 +301,19 @@ static void count_batch(void *arg, const leat_batch *batch)
     }
 }
 
+static void follow(sim_world *world, const sim_table *table, const char *path)
+{
+    if (table->kind != SIM_TABLE_APPEND && table->has_changelog) sim_follower_read(table->follower, world, path);
+}
+
+void sim_table_expire(sim_world *world, const sim_table *table, int64_t retained)
+{
+    char path[PATH_BYTES];
+    path_of(table, path);
+    follow(world, table, path);
+    sim_expire(world, path, retained);
+}
+
 void sim_table_check(sim_world *world, const sim_table *table, int64_t *rows)
 {
     char path[PATH_BYTES];
@@ -313,7 +326,7 @@ void sim_table_check(sim_world *world, const sim_table *table, int64_t *rows)
     LEAT_ASSERT(now.numbers && now.keys);
     sim_read_table(world, path, count_batch, &now);
     sim_chain_check(table->chain, world, path);
-    if (table->kind != SIM_TABLE_APPEND && table->has_changelog) sim_follower_read(table->follower, world, path);
+    follow(world, table, path);
     int64_t m = now.one_sum;
     SIM_REQUIRE(world, now.n_sum == m * (m - 1) / 2, "%" PRId64 " rows were counted, their numbers sum to %" PRId64, m,
                 now.n_sum);

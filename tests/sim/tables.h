@@ -36,3 +36,5 @@ LEAT_CHECKED leat_code sim_tables_graph(sim_world *world, const sim_table *table
                                         leat_error *error);
 /* Reads the newest snapshot and checks it. *rows: m. */
 void sim_table_check(sim_world *world, const sim_table *table, int64_t *rows);
+/* As another engine does, once the follower has read on: leaves the newest `retained` snapshots. */
+void sim_table_expire(sim_world *world, const sim_table *table, int64_t retained);
