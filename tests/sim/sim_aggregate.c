@@ -42,9 +42,10 @@ static int64_t draw(sim_world *dice, void *arg)
                    .is_batch = sim_below(dice, 6) == 0,
                    .is_mini_batch = sim_below(dice, 2) == 0,
                    .chain = sim_chain_new()};
+    bool is_slow = sim_below(dice, 4) == 0; /* the first source ends when all is well again */
     for (int i = 0; i < 2; i++) {
-        self->rows_per_second[i] = 300 + (int64_t)sim_below(dice, 2000);
-        int64_t ms = self->is_batch ? 300 : i == 0 ? 1500 : 6000;
+        self->rows_per_second[i] = is_slow ? 20 + (int64_t)sim_below(dice, 80) : 300 + (int64_t)sim_below(dice, 2000);
+        int64_t ms = self->is_batch ? 300 : (i == 0 ? 1500 : 6000) * (is_slow ? 15 : 1) / (is_slow && i ? 2 : 1);
         self->rows[i] = 1 + (int64_t)sim_below(dice, (uint64_t)(self->rows_per_second[i] * ms / 1000));
     }
     return self->rows[0] + self->rows[1];

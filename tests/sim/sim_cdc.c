@@ -40,7 +40,7 @@ typedef struct progress {
 typedef struct plan {
     sim_mysql_options server;
     int64_t chunk_rows;
-    int32_t buckets, parallelism;
+    int32_t buckets, parallelism, levels, amplification;
     bool is_summed;
     sim_chain *chain;
     progress *progress;
@@ -59,6 +59,8 @@ static int64_t draw(sim_world *dice, void *arg)
                    .chunk_rows = 2 + (int64_t)sim_below(dice, 20),
                    .buckets = sim_below(dice, 2) ? 1 + (int32_t)sim_below(dice, 3) : -1,
                    .parallelism = 1 + (int32_t)sim_below(dice, 3),
+                   .levels = 2 + (int32_t)sim_below(dice, 4),
+                   .amplification = sim_below(dice, 2) ? 200 : 1000000, /* compactions stop below the top level */
                    .is_summed = sim_below(dice, 2) == 0,
                    .chain = sim_chain_new(),
                    .progress = leat_calloc(1, sizeof *self->progress)};
@@ -90,14 +92,15 @@ static leat_code make_graph(sim_world *world, const void *arg, leat_bytes *out, 
     char text[SQL_BYTES];
     snprintf(text, sizeof text,
              "CREATE TABLE mirror (%s) WITH (%s'bucket' = '%d', 'dynamic-bucket.target-row-num' = '7',\n"
-             "  'num-sorted-run.compaction-trigger' = '3', 'num-levels' = '2');\n"
+             "  'num-sorted-run.compaction-trigger' = '3', 'num-levels' = '%d',\n"
+             "  'compaction.max-size-amplification-percent' = '%d');\n"
              "CREATE TEMPORARY TABLE source (id BIGINT, v BIGINT, PRIMARY KEY (id) NOT ENFORCED) WITH (\n"
              "  'connector' = 'mysql-cdc', 'hostname' = 'model', 'username' = 'u', 'password' = 'p',\n"
              "  'database-name' = 'shop', 'table-name' = 't', 'heartbeat.interval' = '600 s',\n"
              "  'scan.incremental.snapshot.chunk.size' = '%" PRId64 "');\n"
              "SET 'parallelism.default' = '%d';\n"
              "INSERT INTO mirror %s",
-             columns, options, self->buckets, self->chunk_rows, self->parallelism,
+             columns, options, self->buckets, self->levels, self->amplification, self->chunk_rows, self->parallelism,
              self->is_summed ? "SELECT id, v, CAST(1 AS BIGINT) FROM source" : "SELECT id, v FROM source");
     int count = sim_sql(world, text, out, 1);
     LEAT_ASSERT(count == 1);

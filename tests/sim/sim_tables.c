@@ -20,6 +20,8 @@ static sim_table draw_table(sim_world *dice, const char *name)
                        .rows_per_second = 300 + (int64_t)sim_below(dice, 2000),
                        .has_changelog = sim_below(dice, 2) == 0,
                        .buckets = 1 + (int32_t)sim_below(dice, 4),
+                       .levels = 2 + (int32_t)sim_below(dice, 4),
+                       .amplification = sim_below(dice, 2) ? 200 : 1000000,
                        .rows_count = -1,
                        .chain = sim_chain_new(),
                        .follower = sim_follower_new()};

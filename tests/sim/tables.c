@@ -44,7 +44,10 @@ static void fill_options(const sim_table *table, leat_config *options)
     set(options, "fields.n.aggregate-function", "sum");
     set(options, "fields.one.aggregate-function", "sum");
     set(options, "num-sorted-run.compaction-trigger", "3");
-    set(options, "num-levels", "2");
+    snprintf(text, sizeof text, "%d", table->levels);
+    set(options, "num-levels", text);
+    snprintf(text, sizeof text, "%d", table->amplification);
+    set(options, "compaction.max-size-amplification-percent", text);
     set(options, "sort-spill-threshold", "2"); /* large compactions go in rounds, reads in passes */
     set(options, "sort-spill-buffer-size", "1 kb");
     set(options, "write-buffer-size", "64 kb");

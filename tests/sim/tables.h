@@ -25,6 +25,7 @@ typedef struct sim_table {
     int64_t rows_per_second, rows_count; /* -1: endless */
     bool has_changelog;                  /* changelog-producer = full-compaction, every second commit */
     int32_t buckets;                     /* of the fixed kind */
+    int32_t levels, amplification;       /* large: compactions stop below the top level */
     sim_chain *chain;
     sim_follower *follower; /* of its changelog */
     bool is_foreign; /* it is there already, and the job writes keys of its own choice with n = one = 0 into it */
