@@ -44,6 +44,15 @@ static leat_code look_up_newest(const paimon_committer *self, int64_t *checkpoin
     return LEAT_OK;
 }
 
+/* What was known before stays true when that snapshot has expired. */
+static leat_code look_up_confirmed(paimon_committer *self, leat_error *error)
+{
+    int64_t newest;
+    LEAT_TRY(look_up_newest(self, &newest, error));
+    if (newest > self->confirmed) self->confirmed = newest;
+    return LEAT_OK;
+}
+
 /* Messages of checkpoints that are not in the table yet, oldest first; the order of one checkpoint's is kept. */
 static leat_code read_messages(const paimon_committer *self, int64_t checkpoint_id,
                                const leat_committable *committables, size_t count, leat_arena *arena,
@@ -79,7 +88,7 @@ static leat_code commit_into(paimon_committer *self, const leat_paimon_table *ta
                              const leat_committable *committables, size_t count, leat_arena *arena,
                              leat_commit_outlook *outlook, leat_error *error)
 {
-    if (!self->is_certain) LEAT_TRY(look_up_newest(self, &self->confirmed, error));
+    if (!self->is_certain) LEAT_TRY(look_up_confirmed(self, error));
     if (self->confirmed > checkpoint_id) {
         if (outlook) outlook->is_done = true;
         return LEAT_OK;

@@ -130,6 +130,10 @@ def check_documents() -> list[str]:
     return run_tool([sys.executable, "deploy/docs.py", "--check"])
 
 
+def check_mutants() -> list[str]:
+    return run_tool([sys.executable, "tests/sim/mutants.py", "--check"])
+
+
 def check_mypy() -> list[str]:
     return run_tool(
         [
@@ -171,6 +175,7 @@ CHECKS = {
     "sizes": check_sizes,
     "words": check_words,
     "documents": check_documents,
+    "mutants": check_mutants,
     "python": check_python,
 }
 DEEP_CHECKS = {"mypy": check_mypy, "tidy": check_tidy}

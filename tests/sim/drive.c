@@ -7,7 +7,14 @@
 
 #include "common/memory.h"
 
-enum { STORM_US = 4000000, OUTAGE_US = 9000000, CALM_US = 60000000, HEALED_CHECKPOINTS = 3, TASKMANAGERS = 3 };
+enum {
+    STORM_US = 4000000,
+    OUTAGE_US = 9000000,
+    CALM_US = 60000000,
+    GRACE_US = 10000000,
+    HEALED_CHECKPOINTS = 3,
+    TASKMANAGERS = 3
+};
 
 struct sim_drive {
     sim_world world; /* first */
@@ -19,6 +26,8 @@ struct sim_drive {
     int64_t checked_id; /* newest completed checkpoint whose table was looked at */
     int64_t first_complete_us, failures_after;
     int64_t healed_completed, rows;
+    int64_t calm_from_us; /* since when failures of before the healing are through; 0: not healed */
+    int64_t restarts_seen;
     bool has_failed; /* as it may */
 };
 
@@ -111,6 +120,26 @@ static const char *last_error(const sim_drive *self)
     return self->job->exceptions_count ? self->job->exceptions[self->job->exceptions_count - 1].text : "";
 }
 
+/* Of an endless job. */
+static bool has_progressed(sim_drive *self)
+{
+    const sim_scenario *scenario = self->scenario;
+    if (!self->world.is_healed || self->healed_completed < HEALED_CHECKPOINTS) return false;
+    return !scenario->has_settled || scenario->has_settled(&self->world, self->plan);
+}
+
+/* What fails in good weather would be cured by a restart, again and again. A conflict is another job's doing. */
+static void require_calm(sim_drive *self)
+{
+    sim_world *world = &self->world;
+    const leat_jm_job *job = self->job;
+    bool has_restarted = job->restarts > self->restarts_seen;
+    self->restarts_seen = job->restarts;
+    if (!has_restarted || !self->calm_from_us || world->now_us < self->calm_from_us) return;
+    bool is_conflict = job->exceptions_count && job->exceptions[job->exceptions_count - 1].code == LEAT_CONFLICT;
+    SIM_REQUIRE(world, is_conflict, "the job restarted although all is well: %s", last_error(self));
+}
+
 /* After every event: whenever a commit was done, a reader looks. */
 static bool watch(sim_world *world, void *arg)
 {
@@ -118,6 +147,7 @@ static bool watch(sim_world *world, void *arg)
     sim_drive *self = drive_of(world);
     int64_t completed = self->job->completed ? (int64_t)self->job->completed->checkpoint : 0;
     if (completed != self->checked_id) look(self, completed);
+    require_calm(self);
     bool has_finished = self->rows_count >= 0 && self->job->state == LEAT_JOB_FINISHED;
     if (self->job->state == LEAT_JOB_FAILED && self->scenario->may_fail) {
         self->has_failed = self->scenario->may_fail(world, self->plan, last_error(self));
@@ -125,7 +155,7 @@ static bool watch(sim_world *world, void *arg)
     }
     SIM_REQUIRE(world, has_finished || !leat_job_state_is_terminal(self->job->state), "the job ended as %s: %s",
                 leat_job_state_name(self->job->state), last_error(self));
-    return has_finished || (world->is_healed && self->rows_count < 0 && self->healed_completed >= HEALED_CHECKPOINTS);
+    return has_finished || (self->rows_count < 0 && has_progressed(self));
 }
 
 static void require_progress(sim_drive *self)
@@ -133,7 +163,7 @@ static void require_progress(sim_drive *self)
     sim_world *world = &self->world;
     if (self->has_failed) return;
     if (self->rows_count < 0) {
-        SIM_REQUIRE(world, self->healed_completed >= HEALED_CHECKPOINTS,
+        SIM_REQUIRE(world, has_progressed(self),
                     "%" PRId64 " checkpoints in a minute after healing; state %s; last error: %s",
                     self->healed_completed, leat_job_state_name(self->job->state), last_error(self));
         return;
@@ -141,6 +171,7 @@ static void require_progress(sim_drive *self)
     SIM_REQUIRE(world, self->job->state == LEAT_JOB_FINISHED,
                 "a minute after healing the bounded job is %s; last error: %s", leat_job_state_name(self->job->state),
                 last_error(self));
+    if (!self->job->has_checkpoints) self->scenario->check(world, self->plan, &self->rows); /* nobody looked before */
     SIM_REQUIRE(world, self->rows == self->rows_count, "%" PRId64 " rows of %" PRId64, self->rows, self->rows_count);
 }
 
@@ -192,11 +223,13 @@ static void run_seed(const sim_scenario *scenario, uint64_t seed, totals *sum, c
     sim_after(world, self->kill_every_us, kill_one, NULL);
     sim_run(world, weather.outage_until_us + STORM_US, watch, NULL);
     sim_heal(world);
+    self->calm_from_us = world->now_us + GRACE_US;
     if (!leat_job_state_is_terminal(self->job->state)) sim_run(world, world->now_us + CALM_US, watch, NULL);
     require_progress(self);
     add_up(self, sum);
     snprintf(failure, failure_size, "%s", world->failure);
     sim_world_done(world);
+    if (scenario->done) scenario->done(self->plan);
     leat_free(self->plan);
     leat_free(self);
 }

@@ -25,7 +25,10 @@ typedef struct sim_scenario {
     bool (*may_fail)(sim_world *world, const void *plan, const char *error);
     /* Looks at what is committed; *rows: how many rows of the source it holds. */
     void (*check)(sim_world *world, const void *plan, int64_t *rows);
-    bool has_news; /* somebody follows what the job commits: of all seeds, some must have heard of it */
+    /* After healing, of an endless job: whether what it is after has been reached. Optional: progress is enough. */
+    bool (*has_settled)(sim_world *world, const void *plan);
+    void (*done)(void *plan); /* frees what draw made; optional */
+    bool has_news;            /* somebody follows what the job commits: of all seeds, some must have heard of it */
 } sim_scenario;
 
 int sim_main(int argc, char **argv, const sim_scenario *scenario);

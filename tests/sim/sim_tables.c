@@ -8,6 +8,7 @@
 typedef struct plan {
     sim_table tables[2], foreign[2];
     int tables_count, foreign_count;
+    int64_t retained, expire_us; /* another engine leaves so many snapshots, about so often; 0: all */
 } plan;
 
 static sim_table draw_table(sim_world *dice, const char *name)
@@ -19,7 +20,11 @@ static sim_table draw_table(sim_world *dice, const char *name)
                        .rows_per_second = 300 + (int64_t)sim_below(dice, 2000),
                        .has_changelog = sim_below(dice, 2) == 0,
                        .buckets = 1 + (int32_t)sim_below(dice, 4),
-                       .rows_count = -1};
+                       .levels = 2 + (int32_t)sim_below(dice, 4),
+                       .amplification = sim_below(dice, 2) ? 200 : 1000000,
+                       .rows_count = -1,
+                       .chain = sim_chain_new(),
+                       .follower = sim_follower_new()};
 }
 
 /* Two jobs that give new keys buckets: they conflict until all keys have one. */
@@ -41,6 +46,9 @@ static int64_t draw(sim_world *dice, void *arg)
 {
     plan *self = arg;
     self->tables_count = 1;
+    /* Not so few that a job's last commit is gone before the job knows that it was done. */
+    self->retained = 8 + (int64_t)sim_below(dice, 8);
+    self->expire_us = sim_below(dice, 2) ? 50000 + (int64_t)sim_below(dice, 1000000) : 0;
     self->tables[0] = draw_table(dice, "t");
     if (sim_below(dice, 4) == 0) self->tables[0].rows_count = 300 + (int64_t)sim_below(dice, 4000);
     if (sim_below(dice, 3) == 0) {
@@ -50,9 +58,19 @@ static int64_t draw(sim_world *dice, void *arg)
     return self->tables[0].rows_count;
 }
 
+static void expire(sim_world *world, void *arg)
+{
+    const plan *self = arg;
+    if (world->taskmanagers_count == 0) return; /* the world is being taken down */
+    for (int i = 0; i < self->tables_count; i++)
+        sim_table_expire(world, &self->tables[i], self->retained);
+    sim_after(world, 1 + (int64_t)sim_below(world, (uint64_t)self->expire_us * 2), expire, arg);
+}
+
 static leat_code make_graph(sim_world *world, const void *arg, leat_bytes *out, leat_error *error)
 {
     const plan *self = arg;
+    if (self->expire_us) sim_after(world, self->expire_us, expire, (void *)(uintptr_t)self);
     return sim_tables_graph(world, self->tables, self->tables_count, out, error);
 }
 
@@ -88,6 +106,15 @@ static bool may_fail(sim_world *world, const void *arg, const char *error)
     return true;
 }
 
+static void done(void *arg)
+{
+    plan *self = arg;
+    for (int i = 0; i < self->tables_count; i++) {
+        sim_chain_free(self->tables[i].chain);
+        sim_follower_free(self->tables[i].follower);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const sim_scenario scenario = {.name = "sim-tables",
@@ -97,6 +124,7 @@ int main(int argc, char **argv)
                                           .make_graph = make_graph,
                                           .make_foreign_graph = make_foreign_graph,
                                           .may_fail = may_fail,
-                                          .check = check};
+                                          .check = check,
+                                          .done = done};
     return sim_main(argc, argv, &scenario);
 }

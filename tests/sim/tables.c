@@ -8,15 +8,11 @@
 #include "connectors/datagen/datagen.h"
 #include "paimon/catalog.h"
 #include "paimon/connector.h"
-#include "paimon/file_reader.h"
-#include "paimon/merge_read.h"
-#include "paimon/path.h"
 #include "paimon/registry.h"
-#include "paimon/scan.h"
-#include "paimon/schema.h"
 #include "tests/sim/rows_format.h"
+#include "tests/sim/table_reader.h"
 
-enum { ARENA_BYTES_MAX = 256 << 20, NUMBERS_MAX = 1 << 20, ROWS_PER_BATCH = 8192 };
+enum { ARENA_BYTES_MAX = 256 << 20, NUMBERS_MAX = 1 << 20 };
 enum { PATH_BYTES = 64 };
 static const char warehouse[] = "mem:/house";
 
@@ -30,14 +26,6 @@ void sim_tables_register(leat_registry *registry)
     sim_rows_format_add();
     leat_registry_add_operator(registry, &leat_datagen_factory);
     leat_paimon_register(registry);
-}
-
-/* An environment that sees the objects themselves: no delays, no failures. */
-static sim_process looker(sim_world *world)
-{
-    sim_process process = world->jm;
-    process.env.storage = world->objects;
-    return process;
 }
 
 static void set(leat_config *options, const char *key, const char *value)
@@ -56,7 +44,10 @@ static void fill_options(const sim_table *table, leat_config *options)
     set(options, "fields.n.aggregate-function", "sum");
     set(options, "fields.one.aggregate-function", "sum");
     set(options, "num-sorted-run.compaction-trigger", "3");
-    set(options, "num-levels", "2");
+    snprintf(text, sizeof text, "%d", table->levels);
+    set(options, "num-levels", text);
+    snprintf(text, sizeof text, "%d", table->amplification);
+    set(options, "compaction.max-size-amplification-percent", text);
     set(options, "sort-spill-threshold", "2"); /* large compactions go in rounds, reads in passes */
     set(options, "sort-spill-buffer-size", "1 kb");
     set(options, "write-buffer-size", "64 kb");
@@ -256,7 +247,7 @@ static leat_code add_sink(draft *graph, leat_env *env, const sim_table *table, l
 
 leat_code sim_tables_graph(sim_world *world, const sim_table *tables, int count, leat_bytes *out, leat_error *error)
 {
-    sim_process process = looker(world);
+    sim_process process = sim_looker(world);
     leat_field fields[3] = {{"k", leat_type_make(LEAT_TYPE_INT, tables[0].kind == SIM_TABLE_APPEND)},
                             {"n", leat_type_make(LEAT_TYPE_BIGINT, true)},
                             {"one", leat_type_make(LEAT_TYPE_BIGINT, true)}};
@@ -286,12 +277,17 @@ leat_code sim_tables_graph(sim_world *world, const sim_table *tables, int count,
 /* --- the reader --- */
 
 typedef struct tally {
+    sim_world *world;
+    const sim_table *table;
     uint8_t *numbers, *keys; /* a bit each */
     int64_t rows, n_sum, one_sum, n_max;
 } tally;
 
-static void count_batch(sim_world *world, const sim_table *table, const leat_batch *batch, tally *into)
+static void count_batch(void *arg, const leat_batch *batch)
 {
+    tally *into = arg;
+    sim_world *world = into->world;
+    const sim_table *table = into->table;
     const int32_t *keys = batch->columns[0].values;
     const int64_t *numbers = batch->columns[1].values, *ones = batch->columns[2].values;
     for (int32_t i = 0; i < batch->selected; i++) {
@@ -308,108 +304,39 @@ static void count_batch(sim_world *world, const sim_table *table, const leat_bat
     }
 }
 
-static void require_ok(sim_world *world, leat_code code, const leat_error *error)
+static void follow(sim_world *world, const sim_table *table, const char *path)
 {
-    SIM_REQUIRE(world, code == LEAT_OK, "%s", error->text);
+    if (table->kind != SIM_TABLE_APPEND && table->has_changelog) sim_follower_read(table->follower, world, path);
 }
 
-static void read_append(sim_world *world, const sim_table *table, leat_env *env, const leat_paimon_split *split,
-                        const leat_schema *schema, const char *bucket, tally *into)
+void sim_table_expire(sim_world *world, const sim_table *table, int64_t retained)
 {
-    for (size_t i = 0; i < split->files.count; i++) {
-        leat_error error = {0};
-        char *path = leat_format("%s/%s", bucket, split->files.files[i].name);
-        leat_paimon_file_reader_options options = {
-            .path = path, .size_bytes = (uint64_t)split->files.files[i].size_bytes, .columns = schema, .env = env};
-        leat_paimon_file_reader *reader = NULL;
-        leat_code code = leat_paimon_file_reader_new(&options, &reader, &error);
-        leat_paimon_read_status status = LEAT_PAIMON_READ_WAIT;
-        while (code == LEAT_OK && status != LEAT_PAIMON_READ_END) {
-            leat_batch *batch = NULL;
-            code = leat_paimon_file_reader_step(reader, ROWS_PER_BATCH, &status, &batch, &error);
-            if (code == LEAT_OK && status == LEAT_PAIMON_READ_BATCH) count_batch(world, table, batch, into);
-            leat_batch_free(batch);
-        }
-        require_ok(world, code, &error);
-        leat_paimon_file_reader_free(reader);
-        leat_free(path);
-    }
-}
-
-static void read_merged(sim_world *world, const sim_table *table, leat_env *env, const leat_paimon_table *opened,
-                        const leat_paimon_split *split, const char *bucket, tally *into)
-{
-    static const int32_t columns[] = {0, 1, 2};
-    leat_merge_read_options options = {.table = opened,
-                                       .bucket_path = bucket,
-                                       .files = split->files.files,
-                                       .files_count = split->files.count,
-                                       .columns = columns,
-                                       .columns_count = 3,
-                                       .env = env};
-    leat_merge_reader *reader = NULL;
-    leat_error error = {0};
-    leat_code code = leat_merge_reader_new(&options, &reader, &error);
-    leat_merge_read_status status = LEAT_MERGE_READ_AGAIN;
-    while (code == LEAT_OK && status != LEAT_MERGE_READ_END) {
-        leat_batch *batch = NULL;
-        code = leat_merge_reader_step(reader, &status, &batch, &error);
-        if (code == LEAT_OK && status == LEAT_MERGE_READ_BATCH) count_batch(world, table, batch, into);
-        leat_batch_free(batch);
-    }
-    require_ok(world, code, &error);
-    leat_merge_reader_free(reader);
-}
-
-static void read_table(sim_world *world, const sim_table *table, leat_env *env, leat_arena *arena, tally *into)
-{
-    leat_paimon_table opened = {0};
-    leat_paimon_snapshot snapshot = {0};
-    leat_paimon_splits splits = {0};
-    leat_error error = {0};
-    bool has_snapshot = false;
-    char table_path[PATH_BYTES];
-    path_of(table, table_path);
-    leat_code code = leat_paimon_open_table(env, table_path, NULL, arena, &opened, &error);
-    int64_t latest = -1;
-    if (code == LEAT_OK) code = leat_paimon_snapshot_latest_id(env, table_path, &latest, &error);
-    has_snapshot = code == LEAT_OK && latest > 0;
-    if (has_snapshot) code = leat_paimon_snapshot_load(env, table_path, latest, arena, &snapshot, &error);
-    leat_paimon_scan scan = {.bucket = -1, .is_one_split_a_bucket = true};
-    if (has_snapshot && code == LEAT_OK)
-        code = leat_paimon_plan_snapshot(env, &opened, &snapshot, &scan, arena, &splits, &error);
-    require_ok(world, code, &error);
-    leat_field fields[3] = {{"k", leat_type_make(LEAT_TYPE_INT, true)},
-                            {"n", leat_type_make(LEAT_TYPE_BIGINT, true)},
-                            {"one", leat_type_make(LEAT_TYPE_BIGINT, true)}};
-    leat_schema schema = {3, fields};
-    for (size_t i = 0; i < splits.count && !world->failure[0]; i++) {
-        char *bucket = leat_format("%s/bucket-%d", table_path, splits.items[i].bucket);
-        if (table->kind == SIM_TABLE_APPEND)
-            read_append(world, table, env, &splits.items[i], &schema, bucket, into);
-        else
-            read_merged(world, table, env, &opened, &splits.items[i], bucket, into);
-        leat_free(bucket);
-    }
-    leat_paimon_table_done(&opened);
+    char path[PATH_BYTES];
+    path_of(table, path);
+    follow(world, table, path);
+    sim_expire(world, path, retained);
 }
 
 void sim_table_check(sim_world *world, const sim_table *table, int64_t *rows)
 {
-    sim_process process = looker(world);
-    leat_arena arena;
-    leat_arena_init(&arena, ARENA_BYTES_MAX);
-    tally table_now = {.numbers = leat_calloc(1, NUMBERS_MAX / 8), .keys = leat_calloc(1, 8192), .n_max = -1};
-    LEAT_ASSERT(table_now.numbers && table_now.keys);
-    read_table(world, table, &process.env, &arena, &table_now);
-    int64_t m = table_now.one_sum;
-    SIM_REQUIRE(world, table_now.n_sum == m * (m - 1) / 2,
-                "%" PRId64 " rows were counted, their numbers sum to %" PRId64, m, table_now.n_sum);
+    char path[PATH_BYTES];
+    path_of(table, path);
+    tally now = {.world = world,
+                 .table = table,
+                 .numbers = leat_calloc(1, NUMBERS_MAX / 8),
+                 .keys = leat_calloc(1, 8192),
+                 .n_max = -1};
+    LEAT_ASSERT(now.numbers && now.keys);
+    sim_read_table(world, path, count_batch, &now);
+    sim_chain_check(table->chain, world, path);
+    follow(world, table, path);
+    int64_t m = now.one_sum;
+    SIM_REQUIRE(world, now.n_sum == m * (m - 1) / 2, "%" PRId64 " rows were counted, their numbers sum to %" PRId64, m,
+                now.n_sum);
     if (table->kind == SIM_TABLE_APPEND) {
-        SIM_REQUIRE(world, table_now.n_max == m - 1, "%" PRId64 " rows, greatest number %" PRId64, m, table_now.n_max);
+        SIM_REQUIRE(world, now.n_max == m - 1, "%" PRId64 " rows, greatest number %" PRId64, m, now.n_max);
     }
     *rows = m;
-    leat_free(table_now.numbers);
-    leat_free(table_now.keys);
-    leat_arena_done(&arena);
+    leat_free(now.numbers);
+    leat_free(now.keys);
 }

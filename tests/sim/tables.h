@@ -8,6 +8,7 @@
 #pragma once
 
 #include "common/bytes.h"
+#include "tests/sim/follower.h"
 #include "tests/sim/world.h"
 
 typedef enum sim_table_kind {
@@ -24,6 +25,9 @@ typedef struct sim_table {
     int64_t rows_per_second, rows_count; /* -1: endless */
     bool has_changelog;                  /* changelog-producer = full-compaction, every second commit */
     int32_t buckets;                     /* of the fixed kind */
+    int32_t levels, amplification;       /* large: compactions stop below the top level */
+    sim_chain *chain;
+    sim_follower *follower; /* of its changelog */
     bool is_foreign; /* it is there already, and the job writes keys of its own choice with n = one = 0 into it */
 } sim_table;
 
@@ -33,3 +37,5 @@ LEAT_CHECKED leat_code sim_tables_graph(sim_world *world, const sim_table *table
                                         leat_error *error);
 /* Reads the newest snapshot and checks it. *rows: m. */
 void sim_table_check(sim_world *world, const sim_table *table, int64_t *rows);
+/* As another engine does, once the follower has read on: leaves the newest `retained` snapshots. */
+void sim_table_expire(sim_world *world, const sim_table *table, int64_t retained);

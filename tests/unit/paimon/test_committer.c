@@ -41,6 +41,43 @@ static void the_committer_takes_what_aborted_checkpoints_prepared(void **state)
     end_world(&w);
 }
 
+/* A restored checkpoint brings along what was committed long ago. */
+static void what_is_committed_stays_known_when_its_snapshot_expires(void **state)
+{
+    (void)state;
+    world w;
+    make_world(&w, false, NULL, NULL);
+    leat_bytes config = {0}, first = {0}, bad = {0}, third = {0};
+    leat_paimon_committer_config_write(table_path, NULL, &config);
+    leat_paimon_message m = make_message(&w), n = make_message(&w), o = make_message(&w), theirs = make_message(&w);
+    m.checkpoint_id = 1;
+    n.checkpoint_id = 2;
+    o.checkpoint_id = 3;
+    add(&w, &m.new_files, make_file(&w, "a", 0, 0, 0, 1));
+    add(&w, &n.compact_before, make_file(&w, "nowhere", 0, 0, 0, 1));
+    add(&w, &o.new_files, make_file(&w, "c", 0, 0, 0, 1));
+    add(&w, &theirs.new_files, make_file(&w, "b", 0, 0, 0, 1));
+    leat_paimon_message_write(&m, &first);
+    leat_paimon_message_write(&n, &bad);
+    leat_paimon_message_write(&o, &third);
+    leat_committer *committer;
+    OK(leat_paimon_committer_factory.create(&w.env.env, NULL, "me", config.data, config.size, &committer, error));
+    leat_committable one[] = {{0, 0, first.data, first.size}}, two[] = {{0, 0, bad.data, bad.size}};
+    leat_committable all[] = {{0, 0, first.data, first.size}, {0, 0, third.data, third.size}};
+    OK(committer->vtable->commit(committer, 1, one, 1, error));
+    assert_int_equal(committer->vtable->commit(committer, 2, two, 1, NULL), LEAT_CONFLICT);
+    OK(commit(&w, "you", 1, &theirs, false, NULL, error));
+    OK(leat_storage_remove(w.storage, "mem:/w/default.db/t/snapshot/snapshot-1", error));
+    OK(committer->vtable->commit(committer, 3, all, 2, error));
+    committer->vtable->close(committer);
+    assert_live(&w, "a b c");
+    leat_bytes_done(&config);
+    leat_bytes_done(&first);
+    leat_bytes_done(&bad);
+    leat_bytes_done(&third);
+    end_world(&w);
+}
+
 /* Says what `check` says of a commit of the message, and that nothing was written. */
 static leat_code check(world *self, const char *user, int64_t identifier, const leat_paimon_message *message,
                        bool is_recovery, leat_commit_outlook *out)
@@ -160,6 +197,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_committer_takes_what_aborted_checkpoints_prepared),
+        cmocka_unit_test(what_is_committed_stays_known_when_its_snapshot_expires),
         cmocka_unit_test(rows_alone_can_t_conflict),
         cmocka_unit_test(a_compaction_is_checked_without_a_trace),
         cmocka_unit_test(a_key_that_another_job_put_elsewhere_is_seen),
