@@ -22,6 +22,7 @@ struct leat_jm_pending {
 };
 
 static void carry_out(leat_jm_job *job, const leat_coordinator_effects *effects);
+static void abort_checkpoint(leat_jm_job *job, int64_t checkpoint_id, const char *reason);
 
 /* --- statistics --- */
 
@@ -135,10 +136,8 @@ void leat_jm_checkpoints_stop(leat_jm_job *job)
     leat_coordinator_effects effects = {0};
     leat_coordinator_stop(&job->coordinator, &effects);
     job->has_coordinator = false;
-    for (int i = 0; i < effects.count; i++) {
-        end_stats(job, effects.list[i].checkpoint_id, LEAT_JM_CHECKPOINT_FAILED, effects.list[i].reason);
-        leat_jm_checkpoints_left(job, effects.list[i].checkpoint_id);
-    }
+    for (int i = 0; i < effects.count; i++)
+        abort_checkpoint(job, effects.list[i].checkpoint_id, effects.list[i].reason);
     leat_coordinator_done(&job->coordinator);
     while (job->pending)
         drop_pending(job, job->pending->checkpoint_id);
@@ -180,7 +179,7 @@ void leat_jm_checkpoints_request(leat_jm_job *job)
 static leat_jm_job *running_job(leat_jobmanager *self, ProtobufCBinaryData id, uint32_t attempt)
 {
     leat_jm_job *job = id.len == LEAT_JM_JOB_ID_BYTES ? leat_jobmanager_find(self, id.data) : NULL;
-    return job && job->attempt == attempt && job->has_coordinator ? job : NULL;
+    return job && job->has_coordinator && leat_jm_region_of_attempt(job, attempt) >= 0 ? job : NULL;
 }
 
 static int32_t task_number(leat_jm_job *job, uint32_t vertex, uint32_t subtask)
@@ -329,13 +328,12 @@ static void trigger(leat_jm_job *job, int64_t checkpoint_id)
 {
     Leat__Pb__TriggerCheckpoint message = LEAT__PB__TRIGGER_CHECKPOINT__INIT;
     message.job = leat_jm_job_id(job);
-    message.attempt = job->attempt;
     message.checkpoint = (uint64_t)checkpoint_id;
     message.timestamp_ms = leat_jm_now_ms(job->jobmanager);
     Leat__Pb__Envelope envelope = LEAT__PB__ENVELOPE__INIT;
     envelope.body_case = LEAT__PB__ENVELOPE__BODY_TRIGGER;
     envelope.trigger = &message;
-    leat_jm_send_job(job, &envelope);
+    leat_jm_send_job(job, &envelope, &message.attempt, LEAT_JM_UP);
     for (int32_t i = 0; i < job->tasks_count; i++)
         acknowledge_finished(job, checkpoint_id, i);
 }
@@ -443,12 +441,11 @@ static void abort_checkpoint(leat_jm_job *job, int64_t checkpoint_id, const char
     leat_jm_enumerators_open_gates(job, checkpoint_id);
     Leat__Pb__CheckpointAborted message = LEAT__PB__CHECKPOINT_ABORTED__INIT;
     message.job = leat_jm_job_id(job);
-    message.attempt = job->attempt;
     message.checkpoint = (uint64_t)checkpoint_id;
     Leat__Pb__Envelope envelope = LEAT__PB__ENVELOPE__INIT;
     envelope.body_case = LEAT__PB__ENVELOPE__BODY_ABORTED;
     envelope.aborted = &message;
-    leat_jm_send_job(job, &envelope);
+    leat_jm_send_job(job, &envelope, &message.attempt, LEAT_JM_UP);
 }
 
 static void carry_out(leat_jm_job *job, const leat_coordinator_effects *effects)
@@ -477,12 +474,11 @@ static void tell_complete(leat_jm_job *job, int64_t checkpoint_id)
 {
     Leat__Pb__CheckpointComplete message = LEAT__PB__CHECKPOINT_COMPLETE__INIT;
     message.job = leat_jm_job_id(job);
-    message.attempt = job->attempt;
     message.checkpoint = (uint64_t)checkpoint_id;
     Leat__Pb__Envelope envelope = LEAT__PB__ENVELOPE__INIT;
     envelope.body_case = LEAT__PB__ENVELOPE__BODY_COMPLETE;
     envelope.complete = &message;
-    leat_jm_send_job(job, &envelope);
+    leat_jm_send_job(job, &envelope, &message.attempt, LEAT_JM_UP);
     leat_jm_enumerators_complete(job, checkpoint_id);
 }
 
@@ -494,8 +490,8 @@ void leat_jm_checkpoint_failed(leat_jm_job *job, int64_t checkpoint_id, const ch
 void leat_jm_checkpoints_committed(leat_jm_job *job, int64_t checkpoint_id)
 {
     if (checkpoint_id > job->resumed_id) end_stats(job, checkpoint_id, LEAT_JM_CHECKPOINT_COMPLETED, NULL);
-    if (!job->has_coordinator) return; /* the attempt is ending, or has ended */
-    tell_complete(job, checkpoint_id);
+    if (!leat_jm_all_down(job)) tell_complete(job, checkpoint_id);
+    if (!job->has_coordinator) return; /* (a part of) the job is ending, or has ended */
     leat_jm_changed(job);
     leat_jm_pending *waiting = NULL;
     for (leat_jm_pending *pending = job->pending; pending; pending = pending->next) {

@@ -98,6 +98,36 @@ void leat_jm_on_heartbeat(leat_jobmanager *self, const char *from, const Leat__P
     reply_registered(self, index); /* the answer keeps the lease */
 }
 
+static bool is_over(const leat_jm_task *task)
+{
+    return task->state == LEAT__PB__TASK_STATE__TASK_FINISHED || task->state == LEAT__PB__TASK_STATE__TASK_CANCELED ||
+           task->state == LEAT__PB__TASK_STATE__TASK_FAILED;
+}
+
+/* Its slots of the job are gone, and its tasks. Those of one region fail it once, whatever becomes of the job. */
+static void lose_tasks(leat_jm_job *job, int32_t taskmanager, const char *why)
+{
+    leat_jobmanager *self = job->jobmanager;
+    const char *id = self->taskmanagers[taskmanager].id;
+    for (int32_t i = 0; i < job->slots_count; i++) {
+        if (job->slots[i] == taskmanager) job->slots[i] = -1; /* they went with it */
+    }
+    for (int32_t i = 0; i < job->tasks_count; i++) {
+        leat_jm_task *task = &job->tasks[i];
+        if (task->taskmanager != taskmanager || is_over(task)) continue;
+        task->state = LEAT__PB__TASK_STATE__TASK_FAILED;
+        task->ended_ms = leat_jm_now_ms(self);
+        task->is_lost = true;
+    }
+    leat_error error = {0};
+    (void)leat_fail(&error, LEAT_UNAVAILABLE, "task manager %s is lost: %s", id, why);
+    for (int32_t i = 0; i < job->tasks_count; i++) {
+        if (!job->tasks[i].is_lost) continue;
+        job->tasks[i].is_lost = false;
+        leat_jm_fail_region(job, job->tasks[i].region, id, &error);
+    }
+}
+
 void leat_jm_taskmanager_lost(leat_jobmanager *self, int32_t taskmanager, const char *why)
 {
     leat_jm_taskmanager *lost = &self->taskmanagers[taskmanager];
@@ -106,25 +136,7 @@ void leat_jm_taskmanager_lost(leat_jobmanager *self, int32_t taskmanager, const 
     lost->slots_used = 0;
     leat_log(LEAT_LOG_WARN, "jobmanager", "task manager %s (pid %u) is lost: %s", lost->id, lost->pid, why);
     for (leat_jm_job *job = self->jobs; job; job = job->next) {
-        if (leat_job_state_is_terminal(job->state)) continue;
-        bool is_part = false;
-        for (int32_t i = 0; i < job->slots_count; i++) {
-            if (job->slots[i] == taskmanager) job->slots[i] = -1; /* they went with it */
-        }
-        for (int32_t i = 0; i < job->tasks_count; i++) {
-            leat_jm_task *task = &job->tasks[i];
-            bool is_over = task->state == LEAT__PB__TASK_STATE__TASK_FINISHED ||
-                           task->state == LEAT__PB__TASK_STATE__TASK_CANCELED ||
-                           task->state == LEAT__PB__TASK_STATE__TASK_FAILED;
-            if (task->taskmanager != taskmanager || is_over) continue;
-            task->state = LEAT__PB__TASK_STATE__TASK_FAILED;
-            task->ended_ms = leat_jm_now_ms(self);
-            is_part = true;
-        }
-        if (!is_part) continue;
-        leat_error error = {0};
-        (void)leat_fail(&error, LEAT_UNAVAILABLE, "task manager %s is lost: %s", lost->id, why);
-        leat_jm_fail(job, lost->id, &error);
+        if (!leat_job_state_is_terminal(job->state)) lose_tasks(job, taskmanager, why);
     }
 }
 
@@ -172,12 +184,14 @@ static int32_t choose(const leat_jm_job *job, const int32_t *used_here, bool spr
 }
 
 /* Subtask i of a vertex shares slot i with the others', shifted by one after each exchange that is not FORWARD: so the
- * subtasks of a job of parallelism 1 are spread too, and rows are not carried over the network along forward edges. */
+ * subtasks of a job of parallelism 1 are spread too, and rows are not carried over the network along forward edges. By one
+ * more with each region, so that not all of them die together. */
 static void assign_slots(leat_jm_job *job)
 {
     const Leat__Pb__JobGraph *graph = job->graph;
     for (int32_t t = 0; t < job->tasks_count; t++) {
         leat_jm_task *task = &job->tasks[t];
+        if (!job->regions[task->region].is_down) continue;
         int32_t depth = 0;
         int32_t at = task->vertex;
         for (bool has_moved = true; has_moved;) {
@@ -189,8 +203,32 @@ static void assign_slots(leat_jm_job *job)
                 has_moved = true;
             }
         }
-        task->taskmanager = job->slots[(task->subtask + depth) % job->slots_count];
+        task->taskmanager = job->slots[(task->subtask + depth + task->region) % job->slots_count];
     }
+}
+
+/* A part of the job runs on: what is down gets its slots again, and others for those that were lost. */
+static leat_code place_again(leat_jm_job *job, bool spread, bool *placed, leat_error *error)
+{
+    leat_jobmanager *self = job->jobmanager;
+    int32_t lost = 0;
+    int32_t *used_here = leat_calloc(self->taskmanagers_count, sizeof *used_here);
+    if (!used_here) return leat_fail_no_memory(error);
+    for (int32_t i = 0; i < job->slots_count; i++) {
+        lost += job->slots[i] < 0;
+        if (job->slots[i] >= 0) used_here[job->slots[i]]++;
+    }
+    *placed = leat_jobmanager_slots_free(self) >= lost;
+    for (int32_t i = 0; *placed && i < job->slots_count; i++) {
+        if (job->slots[i] >= 0) continue;
+        job->slots[i] = choose(job, used_here, spread);
+        LEAT_ASSERT(job->slots[i] >= 0);
+        used_here[job->slots[i]]++;
+        self->taskmanagers[job->slots[i]].slots_used++;
+    }
+    leat_free(used_here);
+    if (*placed) assign_slots(job);
+    return LEAT_OK;
 }
 
 leat_code leat_jm_place(leat_jm_job *job, bool *placed, leat_error *error)
@@ -199,6 +237,7 @@ leat_code leat_jm_place(leat_jm_job *job, bool *placed, leat_error *error)
     *placed = false;
     int32_t needed = leat_jobmanager_slots_needed(job), alive = 0;
     bool spread = strcasecmp(leat_config_string(self->config, LEAT_OPTION_LOAD_BALANCE), "SLOTS") == 0;
+    if (job->slots_count) return place_again(job, spread, placed, error);
     for (size_t i = 0; i < self->taskmanagers_count; i++) {
         alive += self->taskmanagers[i].is_alive && self->taskmanagers[i].slots_used < self->taskmanagers[i].slots;
     }

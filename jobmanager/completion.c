@@ -121,7 +121,8 @@ static void on_commit_failed(leat_jm_job *job, Leat__Pb__CheckpointMetadata *met
 {
     int64_t checkpoint_id = (int64_t)metadata->checkpoint;
     const leat_error *error = &result->error;
-    bool was_ended = job->slots_count == 0; /* it was the commit before the next attempt: that comes later */
+    bool was_ended = !job->has_attempt &&
+                     job->state != LEAT_JOB_RUNNING; /* it was the commit before the next attempt: that comes later */
     if (was_ended) leat_log(LEAT_LOG_WARN, "committer", "%s", error->text);
     if (job->has_checkpoints && result->code != LEAT_CONFLICT) {
         leat_metadata_free(job->uncertain);
@@ -182,6 +183,6 @@ void leat_jm_on_committed(leat_jm_job *job, int64_t checkpoint_id, const leat_jm
     leat_metadata_free(job->completed);
     job->completed = metadata;
     retain(job, checkpoint_id);
-    if (job->slots_count == 0) job->restart_at_ms = leat_jm_mono_ms(job->jobmanager); /* the next attempt begins here */
+    if (!job->has_attempt) job->restart_at_ms = leat_jm_mono_ms(job->jobmanager); /* the next attempt begins here */
     leat_jm_checkpoints_committed(job, checkpoint_id);
 }

@@ -92,14 +92,23 @@ void leat_jm_send(leat_jobmanager *self, int32_t taskmanager, Leat__Pb__Envelope
     self->transport->send(self->transport, to->id, envelope);
 }
 
-void leat_jm_send_job(leat_jm_job *job, Leat__Pb__Envelope *envelope)
+void leat_jm_send_region(leat_jm_job *job, int32_t region, Leat__Pb__Envelope *envelope)
 {
     leat_jobmanager *self = job->jobmanager;
     for (size_t i = 0; i < self->taskmanagers_count; i++) {
         bool is_part = false;
         for (int32_t t = 0; t < job->tasks_count && !is_part; t++)
-            is_part = job->tasks[t].taskmanager == (int32_t)i;
+            is_part = job->tasks[t].region == region && job->tasks[t].taskmanager == (int32_t)i;
         if (is_part) leat_jm_send(self, (int32_t)i, envelope);
+    }
+}
+
+void leat_jm_send_job(leat_jm_job *job, Leat__Pb__Envelope *envelope, uint32_t *attempt, leat_jm_whom whom)
+{
+    for (int32_t r = 0; r < job->regions_count; r++) {
+        if (whom != LEAT_JM_ALL && job->regions[r].is_down != (whom == LEAT_JM_DOWN)) continue;
+        *attempt = job->regions[r].attempt;
+        leat_jm_send_region(job, r, envelope);
     }
 }
 
@@ -151,7 +160,7 @@ enum { COLLECTED_ROWS_MAX = 64 * 1024 };
 static void on_collect_rows(leat_jobmanager *self, const Leat__Pb__CollectRows *message)
 {
     leat_jm_job *job = message->job.len == LEAT_JM_JOB_ID_BYTES ? leat_jobmanager_find(self, message->job.data) : NULL;
-    if (!job || message->attempt != job->attempt) return;
+    if (!job || leat_jm_region_of_attempt(job, message->attempt) < 0) return;
     if (message->attempt != job->collected_attempt) { /* a restarted sink counts from 0 again */
         job->collected_attempt = message->attempt;
         job->collected_base = job->collected_next;
@@ -186,12 +195,11 @@ void leat_jobmanager_collect_ack(leat_jobmanager *self, leat_jm_job *job, uint64
     }
     Leat__Pb__CollectAck message = LEAT__PB__COLLECT_ACK__INIT;
     message.job = leat_jm_job_id(job);
-    message.attempt = job->attempt;
     message.sequence = sequence > job->collected_base ? sequence - job->collected_base : 0;
     Leat__Pb__Envelope envelope = LEAT__PB__ENVELOPE__INIT;
     envelope.body_case = LEAT__PB__ENVELOPE__BODY_COLLECT_ACK;
     envelope.collect_ack = &message;
-    leat_jm_send_job(job, &envelope);
+    leat_jm_send_job(job, &envelope, &message.attempt, LEAT_JM_ALL);
 }
 
 /* --- messages and timers --- */

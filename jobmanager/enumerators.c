@@ -278,7 +278,7 @@ static void on_call_done(leat_jobmanager *manager, leat_jm_message *message)
     self->is_running = false;
     self->current = NULL;
     job->io_running--;
-    bool is_live = !self->is_stopping && self->attempt == job->attempt;
+    bool is_live = !self->is_stopping;
     if (current->kind == CALL_CLOSE) self->has_ended = true;
     if (is_live) {
         pass_sayings(self, current);
@@ -290,7 +290,8 @@ static void on_call_done(leat_jobmanager *manager, leat_jm_message *message)
             leat_jm_on_enumerator_snapshot(job, current->number, self->vertex, current->code == LEAT_OK,
                                            &current->data);
         }
-        if (current->code != LEAT_OK) leat_jm_fail(job, "split enumerator", &current->error);
+        if (current->code != LEAT_OK)
+            leat_jm_fail_region(job, leat_jm_region_of_vertex(job, self->vertex), "split enumerator", &current->error);
     }
     free_call(current);
     run_next(self);
@@ -311,7 +312,7 @@ static leat_code start_one(leat_jm_job *job, int32_t vertex, leat_jm_enumerator 
                                              .poll_after = say_poll_after},
                                  .job = job,
                                  .vertex = vertex,
-                                 .attempt = job->attempt,
+                                 .attempt = job->regions[leat_jm_region_of_vertex(job, vertex)].attempt,
                                  .poll_at_ms = INT64_MAX};
     self->last = &self->first;
     self->gates = leat_calloc((size_t)parallelism, sizeof *self->gates);
@@ -326,14 +327,51 @@ static leat_code start_one(leat_jm_job *job, int32_t vertex, leat_jm_enumerator 
     return queue_call(self, CALL_START, has_state, &state) ? LEAT_OK : leat_fail_no_memory(error);
 }
 
-leat_code leat_jm_enumerators_start(leat_jm_job *job, leat_error *error)
+static void free_one(leat_jm_enumerator *self)
 {
-    leat_jm_enumerators_free(job);
+    while (self->first) {
+        call *dropped = self->first;
+        self->first = dropped->next;
+        free_call(dropped);
+    }
+    if (self->enumerator) self->enumerator->vtable->close(self->enumerator);
+    for (int32_t g = 0; self->gates && g < self->context.parallelism; g++) {
+        while (self->gates[g].held) {
+            saying *next = self->gates[g].held->next;
+            leat_free(self->gates[g].held);
+            self->gates[g].held = next;
+        }
+    }
+    leat_free(self->gates);
+    *self = (leat_jm_enumerator){0};
+}
+
+static leat_code make_places(leat_jm_job *job, leat_error *error)
+{
+    if (job->enumerators) return LEAT_OK;
     job->enumerators = leat_calloc(job->graph->n_vertices, sizeof *job->enumerators);
     if (!job->enumerators) return leat_fail_no_memory(error);
     for (size_t v = 0; v < job->graph->n_vertices; v++) {
         if (!job->graph->vertices[v]->enumerator) continue;
-        LEAT_TRY(start_one(job, (int32_t)v, &job->enumerators[job->enumerators_count++], error));
+        job->enumerators[job->enumerators_count++] =
+            (leat_jm_enumerator){.vertex = (int32_t)v, .is_stopping = true, .has_ended = true};
+    }
+    return LEAT_OK;
+}
+
+leat_code leat_jm_enumerators_start(leat_jm_job *job, leat_error *error)
+{
+    LEAT_TRY(make_places(job, error));
+    for (int32_t i = 0; i < job->enumerators_count; i++) {
+        leat_jm_enumerator *self = &job->enumerators[i];
+        int32_t vertex = self->vertex;
+        if (!leat_jm_is_down(job, vertex)) continue;
+        free_one(self);
+        leat_code code = start_one(job, vertex, self, error);
+        if (code == LEAT_OK) continue;
+        self->vertex = vertex;
+        self->has_ended = self->is_stopping = true;
+        return code;
     }
     return LEAT_OK;
 }
@@ -342,7 +380,8 @@ void leat_jm_enumerators_stop(leat_jm_job *job)
 {
     for (int32_t i = 0; i < job->enumerators_count; i++) {
         leat_jm_enumerator *self = &job->enumerators[i];
-        if (self->is_stopping) continue;
+        bool is_needed = job->state != LEAT_JOB_CANCELLING && !leat_jm_is_down(job, self->vertex);
+        if (self->is_stopping || self->has_ended || is_needed) continue;
         self->is_stopping = true;
         self->topic = NULL;
         while (self->first) { /* what has not begun is not needed any more */
@@ -358,30 +397,16 @@ void leat_jm_enumerators_stop(leat_jm_job *job)
 bool leat_jm_enumerators_have_ended(const leat_jm_job *job)
 {
     for (int32_t i = 0; i < job->enumerators_count; i++) {
-        if (!job->enumerators[i].has_ended) return false;
+        bool is_needed = !leat_jm_is_down(job, job->enumerators[i].vertex);
+        if (!job->enumerators[i].has_ended && !is_needed) return false;
     }
     return true;
 }
 
 void leat_jm_enumerators_free(leat_jm_job *job)
 {
-    for (int32_t i = 0; i < job->enumerators_count; i++) {
-        leat_jm_enumerator *self = &job->enumerators[i];
-        while (self->first) {
-            call *dropped = self->first;
-            self->first = dropped->next;
-            free_call(dropped);
-        }
-        if (self->enumerator) self->enumerator->vtable->close(self->enumerator);
-        for (int32_t g = 0; self->gates && g < self->context.parallelism; g++) {
-            while (self->gates[g].held) {
-                saying *next = self->gates[g].held->next;
-                leat_free(self->gates[g].held);
-                self->gates[g].held = next;
-            }
-        }
-        leat_free(self->gates);
-    }
+    for (int32_t i = 0; i < job->enumerators_count; i++)
+        free_one(&job->enumerators[i]);
     leat_free(job->enumerators);
     job->enumerators = NULL;
     job->enumerators_count = 0;
@@ -412,7 +437,8 @@ void leat_jm_enumerators_snapshot(leat_jm_job *job, int64_t checkpoint_id)
 void leat_jm_enumerators_complete(leat_jm_job *job, int64_t checkpoint_id)
 {
     for (int32_t i = 0; i < job->enumerators_count; i++) {
-        (void)queue_call(&job->enumerators[i], CALL_COMPLETE, checkpoint_id, NULL);
+        if (!job->enumerators[i].is_stopping)
+            (void)queue_call(&job->enumerators[i], CALL_COMPLETE, checkpoint_id, NULL);
     }
 }
 
@@ -459,10 +485,11 @@ static leat_jm_enumerator *find_enumerator(leat_jobmanager *manager, ProtobufCBi
                                            uint32_t vertex, uint32_t subtask)
 {
     leat_jm_job *job = job_id.len == LEAT_JM_JOB_ID_BYTES ? leat_jobmanager_find(manager, job_id.data) : NULL;
-    if (!job || job->attempt != attempt) return NULL;
+    if (!job) return NULL;
     for (int32_t i = 0; i < job->enumerators_count; i++) {
         leat_jm_enumerator *self = &job->enumerators[i];
-        bool is_it = self->vertex == (int32_t)vertex && subtask < (uint32_t)self->context.parallelism;
+        bool is_it = self->vertex == (int32_t)vertex && self->attempt == attempt &&
+                     subtask < (uint32_t)self->context.parallelism;
         if (is_it && !self->is_stopping) return self;
     }
     return NULL;

@@ -75,9 +75,13 @@ static void fall_back(leat_jm_job *job, examination *self)
                        "checkpoint %" PRId64 " is damaged; the job goes on from checkpoint %" PRIu64,
                        self->checkpoint_id, self->older->checkpoint);
     leat_log(LEAT_LOG_ERROR, "checkpoint", "job %s: %s", job->id_text, self->damage.text);
-    leat_jm_remember(job, "restore", &self->damage);
     leat_jm_checkpoints_go_back(job, self->older);
     self->older = NULL;
+    if (!leat_jm_all_down(job)) { /* the rest has gone on from the newer one */
+        leat_jm_fail(job, "restore", &self->damage);
+        return;
+    }
+    leat_jm_remember(job, "restore", &self->damage);
     job->restart_at_ms = leat_jm_mono_ms(job->jobmanager);
 }
 

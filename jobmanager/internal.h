@@ -3,6 +3,12 @@
 
 #include "jobmanager/jobmanager.h"
 
+typedef enum leat_jm_whom {
+    LEAT_JM_ALL,
+    LEAT_JM_DOWN, /* regions that are down */
+    LEAT_JM_UP,   /* regions that run */
+} leat_jm_whom;
+
 /* --- core.c --- */
 int64_t leat_jm_now_ms(leat_jobmanager *self); /* the wall clock: for what is shown and written */
 /* Never jumps: for all that is due, late or timed out. */
@@ -10,8 +16,10 @@ int64_t leat_jm_mono_ms(leat_jobmanager *self);
 /* The task manager has said something now. */
 void leat_jm_heard(leat_jobmanager *self, leat_jm_taskmanager *taskmanager);
 void leat_jm_send(leat_jobmanager *self, int32_t taskmanager, Leat__Pb__Envelope *envelope);
-/* To every task manager that runs a part of the job. */
-void leat_jm_send_job(leat_jm_job *job, Leat__Pb__Envelope *envelope);
+/* To every task manager that runs a part of the region. */
+void leat_jm_send_region(leat_jm_job *job, int32_t region, Leat__Pb__Envelope *envelope);
+/* To every task manager that runs a part of the job; `attempt` is the field of the message that says whose it is. */
+void leat_jm_send_job(leat_jm_job *job, Leat__Pb__Envelope *envelope, uint32_t *attempt, leat_jm_whom whom);
 void leat_jm_set_state(leat_jm_job *job, leat_job_state state);
 void leat_jm_changed(leat_jm_job *job);
 ProtobufCBinaryData leat_jm_job_id(leat_jm_job *job);
@@ -43,6 +51,19 @@ LEAT_CHECKED leat_code leat_jm_finish_clean_up(const leat_job_store *store, cons
  * the one before. True when that was started; the restart comes after it. */
 bool leat_jm_examine_suspect(leat_jm_job *job);
 
+/* --- regions.c --- */
+/* From the graph; all of a job without checkpoints is one region, for what it has done is nowhere written. */
+LEAT_CHECKED leat_code leat_jm_regions_make(leat_jm_job *job, leat_error *error);
+/* The region whose attempt it is; -1: none (any more). */
+int32_t leat_jm_region_of_attempt(const leat_jm_job *job, uint32_t attempt);
+int32_t leat_jm_region_of_vertex(const leat_jm_job *job, int32_t vertex);
+static inline uint32_t leat_jm_task_attempt(const leat_jm_job *job, const leat_jm_task *task)
+{
+    return job->regions[task->region].attempt;
+}
+bool leat_jm_is_down(const leat_jm_job *job, int32_t vertex);
+bool leat_jm_all_down(const leat_jm_job *job);
+
 /* --- cluster.c --- */
 void leat_jm_on_register(leat_jobmanager *self, const char *from, const Leat__Pb__Register *message);
 void leat_jm_on_heartbeat(leat_jobmanager *self, const char *from, const Leat__Pb__Heartbeat *message);
@@ -55,7 +76,9 @@ void leat_jm_release_slots(leat_jm_job *job);
 /* --- execution.c --- */
 void leat_jm_try_schedule(leat_jobmanager *self);
 void leat_jm_on_task_state(leat_jobmanager *self, const Leat__Pb__TaskStateChanged *message);
-/* The attempt is broken: end its tasks, then restart or fail. */
+/* The region is broken: end its tasks, then restart it or fail. */
+void leat_jm_fail_region(leat_jm_job *job, int32_t region, const char *task, const leat_error *error);
+/* All of the job is. */
 void leat_jm_fail(leat_jm_job *job, const char *task, const leat_error *error);
 /* Into the job's history of failures. */
 void leat_jm_remember(leat_jm_job *job, const char *task, const leat_error *error);

@@ -71,11 +71,19 @@ static inline bool leat_job_state_is_terminal(leat_job_state state)
     return state >= LEAT_JOB_FINISHED;
 }
 
+/* A part of the job that no rows leave or enter (Flink's pipelined region): vertices that edges connect. When one of
+ * its tasks fails, its tasks are ended and deployed again from the last checkpoint, and the others' run on. */
+typedef struct leat_jm_region {
+    uint32_t attempt; /* of its tasks; no two of a job have the same one */
+    bool is_down;     /* it does not run: not yet, or not any more */
+} leat_jm_region;
+
 typedef struct leat_jm_task {
-    int32_t vertex, subtask;
+    int32_t vertex, subtask, region;
     Leat__Pb__TaskState state;
     int32_t taskmanager; /* index; -1: not placed */
     bool is_at_end;
+    bool is_lost; /* its task manager is, and nothing has been done about it yet */
     int64_t started_ms, ended_ms;
     /* newest metrics */
     uint64_t records_in, records_out, bytes_in, bytes_out, busy_us, idle_us, backpressured_us;
@@ -139,7 +147,10 @@ struct leat_jm_job {
     leat_job_state state;
     int64_t submitted_ms, ended_ms, state_since_ms[LEAT_JOB_CANCELED + 1];
     char commit_user[37];
-    uint32_t attempt;
+    uint32_t attempt; /* the newest of its regions' */
+    leat_jm_region *regions;
+    int32_t regions_count;
+    bool has_attempt; /* what is down was deployed, or is being ended: the end is still to be handled */
     leat_jm_task *tasks;
     int32_t tasks_count;
     int32_t *slots; /* taskmanager index a slot that the attempt took */

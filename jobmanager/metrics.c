@@ -83,10 +83,11 @@ void leat_jm_take_heartbeat(leat_jobmanager *self, leat_jm_taskmanager *from, co
         const Leat__Pb__JobMetrics *metrics = message->jobs[j];
         leat_jm_job *job =
             metrics->job.len == LEAT_JM_JOB_ID_BYTES ? leat_jobmanager_find(self, metrics->job.data) : NULL;
-        if (!job || metrics->attempt != job->attempt) continue;
+        int32_t region = job ? leat_jm_region_of_attempt(job, metrics->attempt) : -1;
+        if (region < 0) continue;
         for (size_t i = 0; i < metrics->n_subtasks; i++) {
             leat_jm_task *task = leat_jm_find_task(job, metrics->subtasks[i]->vertex, metrics->subtasks[i]->subtask);
-            if (task) take_task(job, task, metrics->subtasks[i]);
+            if (task && task->region == region) take_task(job, task, metrics->subtasks[i]);
         }
     }
 }

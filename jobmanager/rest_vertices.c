@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "jobmanager/internal.h"
 #include "jobmanager/rest.h"
 
 static const char *const state_names[] = {"SCHEDULED", "DEPLOYING",    "CREATED",  "FAILED",      "RUNNING",
@@ -125,6 +126,13 @@ int32_t leat_rest_find_vertex(leat_rest_call *call, const leat_jm_job *job)
     return -1;
 }
 
+/* As people count: from 0, under each job manager anew. */
+static json_int_t attempt_number(const leat_jm_job *job, const leat_jm_task *task)
+{
+    uint32_t attempt = leat_jm_task_attempt(job, task) & ((1U << LEAT_JM_EPOCH_ATTEMPT_BITS) - 1);
+    return attempt ? (json_int_t)attempt - 1 : 0;
+}
+
 static json_t *subtask_json(const leat_jm_job *job, const leat_jm_task *task, int64_t now_ms)
 {
     const leat_jobmanager *manager = job->jobmanager;
@@ -135,11 +143,11 @@ static json_t *subtask_json(const leat_jm_job *job, const leat_jm_task *task, in
     int64_t duration_ms = task->started_ms <= 0 ? -1 : (end_ms > 0 ? end_ms : now_ms) - task->started_ms;
     const char *state = leat_rest_task_state(task->state);
     return json_pack("{s:i,s:s,s:I,s:s,s:s,s:I,s:I,s:I,s:o,s:s,s:{s:I},s:I}", "subtask", (int)task->subtask, "status",
-                     state, "attempt", (json_int_t)(job->attempt ? job->attempt - 1 : 0), "host",
-                     on ? on->host : "(unassigned)", "endpoint", on ? on->data_endpoint : "(unassigned)", "start-time",
-                     (json_int_t)task->started_ms, "end-time", (json_int_t)end_ms, "duration", (json_int_t)duration_ms,
-                     "metrics", metrics_json(&of), "taskmanager-id", on ? on->id : "(unassigned)", "status-duration",
-                     state, (json_int_t)duration_ms, "start_time", (json_int_t)task->started_ms);
+                     state, "attempt", attempt_number(job, task), "host", on ? on->host : "(unassigned)", "endpoint",
+                     on ? on->data_endpoint : "(unassigned)", "start-time", (json_int_t)task->started_ms, "end-time",
+                     (json_int_t)end_ms, "duration", (json_int_t)duration_ms, "metrics", metrics_json(&of),
+                     "taskmanager-id", on ? on->id : "(unassigned)", "status-duration", state, (json_int_t)duration_ms,
+                     "start_time", (json_int_t)task->started_ms);
 }
 
 void leat_rest_vertex(leat_rest_call *call)

@@ -41,9 +41,6 @@ leat_code leat_jm_fill_restored(leat_jm_job *job, Leat__Pb__Deploy *deploy, leat
             }
         }
     }
-    job->counts.restored++;
-    job->counts.restored_id = (int64_t)metadata->checkpoint;
-    job->counts.restored_ms = leat_jm_now_ms(job->jobmanager);
     return LEAT_OK;
 }
 

@@ -39,7 +39,7 @@ static void tell(leat_jm_job *job, const leat_jm_task *task, const char *topic)
 {
     Leat__Pb__News message = LEAT__PB__NEWS__INIT;
     message.job = leat_jm_job_id(job);
-    message.attempt = job->attempt;
+    message.attempt = leat_jm_task_attempt(job, task);
     message.vertex = (uint32_t)task->vertex;
     message.subtask = (uint32_t)task->subtask;
     message.topic = (char *)(uintptr_t)topic;

@@ -261,6 +261,15 @@ void leat_taskmanager_on_data(leat_taskmanager *self, const uint8_t *header, siz
     leat_buffer_unref(body);
 }
 
+static bool has_subtasks_at(const leat_task_job *job, const char *endpoint)
+{
+    const Leat__Pb__Deploy *deploy = job->deploy;
+    for (size_t i = 0; i < deploy->n_placements; i++) {
+        if (strcmp(deploy->locations[deploy->placements[i]->location]->data_endpoint, endpoint) == 0) return true;
+    }
+    return false;
+}
+
 void leat_taskmanager_on_peer_lost(leat_taskmanager *self, const char *endpoint)
 {
     leat_log(LEAT_LOG_WARN, "taskmanager", "lost the connection to the task manager at %s", endpoint);
@@ -268,10 +277,7 @@ void leat_taskmanager_on_peer_lost(leat_taskmanager *self, const char *endpoint)
     snprintf(text, sizeof text, "lost the connection to the task manager at %s", endpoint);
     pthread_mutex_lock(&self->lock);
     for (leat_task_job *job = self->jobs; job; job = job->next) {
-        bool is_part = false;
-        for (size_t i = 0; i < job->deploy->n_locations; i++) {
-            is_part = is_part || strcmp(job->deploy->locations[i]->data_endpoint, endpoint) == 0;
-        }
+        bool is_part = has_subtasks_at(job, endpoint);
         for (int32_t i = 0; is_part && i < job->subtasks_count; i++) {
             post(&job->subtasks[i], LEAT_MAIL_FAIL, LEAT_UNAVAILABLE, text, strlen(text) + 1);
         }

@@ -251,3 +251,52 @@ def test_a_task_manager_that_wakes_too_late_writes_nothing(quick: Cluster) -> No
     assert totals(quick) == ALL_ONCE
     logs = "".join(path.read_text() for path in (quick.folder / "log").glob("tm-*.log"))
     assert "ending all tasks" in logs
+
+
+TWO = """
+CREATE TABLE IF NOT EXISTS others (k INT, n BIGINT);
+SET 'pipeline.name' = 'two';
+EXECUTE STATEMENT SET BEGIN
+INSERT INTO numbers SELECT k, n FROM made;
+INSERT INTO others SELECT k, n FROM made;
+END;
+"""
+
+
+def attempts(cluster: Cluster, job: str) -> list[int]:
+    """Of the first subtask of each vertex, in the order of the plan."""
+    vertices = cluster.rest(f"/jobs/{job}")["vertices"]
+    return [int(cluster.rest(f"/jobs/{job}/vertices/{vertex['id']}")["subtasks"][0]["attempt"]) for vertex in vertices]
+
+
+def test_the_part_of_a_job_that_has_not_failed_runs_on(cluster: Cluster) -> None:
+    job = submit(cluster, TWO)
+    assert attempts(cluster, job) == [0, 1]  # two regions
+    hosts = [
+        cluster.rest(f"/jobs/{job}/vertices/{vertex['id']}")["subtasks"][0]["taskmanager-id"]
+        for vertex in cluster.rest(f"/jobs/{job}")["vertices"]
+    ]
+    assert sorted(hosts) == ["tm-1", "tm-2"]
+    cluster.kill_task_manager(1)
+    failed = hosts.index("tm-2")
+    wait_until("it goes on", 30, lambda: cluster.checkpoints(job)["counts"]["restored"] == 1)
+    wait_until("all of it runs", 30, lambda: cluster.all_tasks_run(job))
+    after = attempts(cluster, job)
+    assert after[failed] == 2  # a new one
+    assert after[1 - failed] == 1 - failed  # which was not touched
+    cluster.add_task_manager()
+    cluster.kill_task_manager(0)  # where both are by now
+    wait_until("it goes on", 30, lambda: cluster.checkpoints(job)["counts"]["restored"] == 2)
+    cluster.wait_for_state(job, "FINISHED", 60)
+    assert totals(cluster) == ALL_ONCE
+    text = cluster.leat(
+        "run",
+        "--format",
+        "json",
+        "-e",
+        TABLES
+        + "SET 'execution.runtime-mode' = 'batch';"
+        + TOTALS.replace("numbers\n", "").replace("FROM numbers", "FROM others"),
+    )
+    row = json.loads(text.splitlines()[0])
+    assert (row["rows_there"], row["numbers_there"], row["total"]) == ALL_ONCE
