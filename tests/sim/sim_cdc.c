@@ -140,15 +140,15 @@ static bool is_equal(const plan *self, const contents *table, const int64_t *val
     return true;
 }
 
-/* The most changes of these after which the server had this; -1: none. */
+/* The fewest changes of these after which the server had this (it may have had it again later); -1: none. */
 static int64_t match(const plan *self, const contents *table, int64_t from, int64_t to)
 {
-    int64_t values[KEYS_MAX], found = -1;
+    int64_t values[KEYS_MAX];
     for (int64_t at = 0; at <= to; at++) {
         sim_mysql_replay(at, values);
-        if (at >= from && is_equal(self, table, values)) found = at;
+        if (at >= from && is_equal(self, table, values)) return at;
     }
-    return found;
+    return -1;
 }
 
 /* Rows that the server had: all values are of one row each. */
