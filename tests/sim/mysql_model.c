@@ -11,7 +11,7 @@
 #include "common/memory.h"
 #include "connectors/mysql/binlog/event.h"
 
-enum { DOWN_US = 300000, CALL_US_MAX = 3000, FIRST_POSITION = 4, TABLE_ID = 7, PACKETS_IN_A_ROW = 8 };
+enum { DOWN_US = 300000, FIRST_POSITION = 4, TABLE_ID = 7, PACKETS_IN_A_ROW = 8 };
 enum { FIRST_SOCKET = 1 << 20, COLUMNS_MAX = 11, NAME_BYTES = 32 };
 
 /* --- the server --- */
@@ -318,10 +318,11 @@ static connection *of(MYSQL *mysql)
 }
 
 /* Only jobs may wait; what is closed elsewhere takes no time. */
-static void take_time(int64_t us_max)
+static void take_time(void)
 {
     if (!leat_fiber_current()) return;
-    int64_t us = (int64_t)sim_below(server.world, (uint64_t)(server.world->is_healed ? 200 : us_max) + 1);
+    int64_t us_max = server.world->is_healed ? 200 : server.options.call_us_max;
+    int64_t us = (int64_t)sim_below(server.world, (uint64_t)us_max + 1);
     sim_after(server.world, us, sim_resume_fiber, leat_fiber_current());
     leat_fiber_yield();
 }
@@ -347,7 +348,7 @@ static int command(MYSQL *mysql, enum enum_server_command what, const char *data
     (void)skip;
     (void)arg;
     connection *self = of(mysql);
-    take_time(CALL_US_MAX);
+    take_time();
     if (reach(self)) return 1;
     if (what != COM_BINLOG_DUMP) return 0;
     memcpy(&self->position, data, sizeof self->position);
@@ -396,7 +397,7 @@ MYSQL *mysql_real_connect(MYSQL *mysql, const char *host, const char *user, cons
 {
     (void)host, (void)user, (void)password, (void)database, (void)port, (void)path, (void)flags;
     connection *self = of(mysql);
-    take_time(CALL_US_MAX);
+    take_time();
     self->generation = server.generation;
     if (!is_down() && !sim_chance(server.world, server.options.lose_chance)) return mysql;
     self->is_lost = true;
@@ -600,7 +601,7 @@ int mysql_real_query(MYSQL *mysql, const char *sql, unsigned long size)
 {
     connection *self = of(mysql);
     LEAT_ASSERT(strlen(sql) == size);
-    take_time(CALL_US_MAX);
+    take_time();
     if (reach(self)) return 1;
     self->number = 0;
     answer *result = leat_calloc(1, sizeof *result);
@@ -737,7 +738,7 @@ static void make_artificial(connection *self)
 unsigned long mysql_net_read_packet(MYSQL *mysql)
 {
     connection *self = of(mysql);
-    if (++self->in_a_row % PACKETS_IN_A_ROW == 0) take_time(CALL_US_MAX);
+    if (++self->in_a_row % PACKETS_IN_A_ROW == 0) take_time();
     if (reach(self)) return packet_error;
     leat_bytes_reset(&self->packet);
     leat_bytes_put_u8(&self->packet, 0);

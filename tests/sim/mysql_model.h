@@ -17,6 +17,7 @@ typedef struct sim_mysql_options {
     int64_t transaction_us_max, changes_max;
     int64_t file_events; /* a binlog file has about so many */
     int64_t restart_us;  /* about so often; 0: never */
+    int64_t call_us_max; /* a call takes at most so long */
     int lose_chance;     /* of a connection, in 1 of 10,000 calls and events */
 } sim_mysql_options;
 
