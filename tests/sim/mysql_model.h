@@ -1,5 +1,5 @@
 /* A model of a MySQL or MariaDB server with one table shop.t (id BIGINT PRIMARY KEY, v BIGINT), as libmariadb's caller
- * sees it: mysql_model.c defines the functions of that library which connectors/mysql calls. So the connector is the
+ * sees it: mysql_client.c defines the functions of that library which connectors/mysql calls. So the connector is the
  * production one, down to the bytes of the binlog.
  *
  * The server commits transactions at times of its own: each inserts, updates and deletes some rows. Every value of `v`
