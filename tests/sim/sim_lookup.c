@@ -69,8 +69,9 @@ static int64_t draw(sim_world *dice, void *arg)
                    .is_left = self->is_left,
                    .is_patient = self->is_patient,
                    .is_unordered = sim_below(dice, 2) == 0,
-                   .retained = 1 + (int64_t)sim_below(dice, 4),
-                   .expire_us = sim_below(dice, 2) ? 50000 + (int64_t)sim_below(dice, 1000000) : 0,
+                   .retained = 1 + (int64_t)sim_below(dice, 3),
+                   .expire_us =
+                       sim_below(dice, 2) ? 5000 + (int64_t)sim_below(dice, sim_below(dice, 2) ? 50000 : 500000) : 0,
                    .joined = sim_chain_new(),
                    .dimension = sim_chain_new(),
                    .stored = sim_chain_new(),
