@@ -145,6 +145,7 @@ def check_mypy() -> list[str]:
             "tests/lint",
             "tests/integration",
             "tests/faults",
+            "tests/sim",
         ]
     )
 

@@ -29,11 +29,12 @@ struct sim_chain {
     sim_world *world;
     leat_env *env;
     leat_paimon_table *table;
-    leat_arena arena;
-    int64_t first_id, last_id; /* that were read; 0: none */
+    leat_arena arena;           /* of what stays */
+    leat_arena before, scratch; /* of `live`, and of the snapshot that is being read */
+    int64_t first_id, last_id;  /* that were read; 0: none */
     user users[USERS_MAX];
     int users_count;
-    leat_paimon_entries live; /* of the last one */
+    leat_paimon_entries live; /* of the last one; in `before` */
     object *objects;
     size_t objects_count, objects_capacity;
 };
@@ -56,7 +57,9 @@ static void check_user(sim_chain *self, const leat_paimon_snapshot *snapshot)
         LEAT_ASSERT(self->users_count < USERS_MAX);
         known = &self->users[self->users_count++];
     }
-    *known = (user){snapshot->commit_user, snapshot->commit_identifier, snapshot->commit_kind};
+    const char *name = leat_arena_strdup(&self->arena, snapshot->commit_user);
+    LEAT_ASSERT(name);
+    *known = (user){name, snapshot->commit_identifier, snapshot->commit_kind};
 }
 
 static void add_object(sim_chain *self, int64_t snapshot_id, const char *path, int64_t size_bytes)
@@ -85,7 +88,7 @@ static leat_code add_files(sim_chain *self, int64_t snapshot_id, const leat_paim
         const char *folder;
         if (entry->kind != LEAT_PAIMON_ADD) continue;
         LEAT_TRY(leat_paimon_bucket_path(self->table->path, &self->table->schema, entry->partition,
-                                         entry->partition_size, entry->bucket, &self->arena, &folder, error));
+                                         entry->partition_size, entry->bucket, &self->scratch, &folder, error));
         add_object(self, snapshot_id, leat_paimon_file_path(folder, &entry->file, &self->arena),
                    entry->file.size_bytes);
     }
@@ -96,7 +99,7 @@ static leat_code add_index(sim_chain *self, const leat_paimon_snapshot *snapshot
 {
     leat_paimon_index_files files = {0};
     if (!snapshot->index_manifest) return LEAT_OK;
-    LEAT_TRY(leat_paimon_index_manifest_load(self->env, self->table->path, snapshot->index_manifest, &self->arena,
+    LEAT_TRY(leat_paimon_index_manifest_load(self->env, self->table->path, snapshot->index_manifest, &self->scratch,
                                              &files, error));
     for (size_t i = 0; i < files.count; i++) {
         const char *path = leat_paimon_path(self->table->path, "index", files.items[i].name, &self->arena);
@@ -114,7 +117,7 @@ static leat_code add_manifests(sim_chain *self, const leat_paimon_snapshot *snap
         leat_paimon_manifests manifests = {0};
         if (!lists[l]) continue;
         add_object(self, snapshot->id, leat_paimon_path(table_path, folder, lists[l], &self->arena), -1);
-        LEAT_TRY(leat_paimon_manifest_list_load(self->env, table_path, lists[l], &self->arena, &manifests, error));
+        LEAT_TRY(leat_paimon_manifest_list_load(self->env, table_path, lists[l], &self->scratch, &manifests, error));
         for (size_t i = 0; i < manifests.count; i++) {
             const char *path = leat_paimon_path(table_path, folder, manifests.items[i].name, &self->arena);
             add_object(self, snapshot->id, path, manifests.items[i].size_bytes);
@@ -136,9 +139,9 @@ static leat_code check_base(sim_chain *self, const leat_paimon_snapshot *snapsho
 {
     leat_paimon_entries expected = {0};
     for (size_t i = 0; i < self->live.count; i++)
-        LEAT_TRY(leat_paimon_entries_add(&expected, &self->live.items[i], &self->arena, error));
+        LEAT_TRY(leat_paimon_entries_add(&expected, &self->live.items[i], &self->scratch, error));
     for (size_t i = 0; i < delta->count; i++)
-        LEAT_TRY(leat_paimon_entries_add(&expected, &delta->items[i], &self->arena, error));
+        LEAT_TRY(leat_paimon_entries_add(&expected, &delta->items[i], &self->scratch, error));
     LEAT_TRY(leat_paimon_entries_merge(&expected, false, error));
     bool is_same = expected.count == live->count;
     for (size_t i = 0; is_same && i < live->count; i++)
@@ -151,32 +154,45 @@ static leat_code check_base(sim_chain *self, const leat_paimon_snapshot *snapsho
 
 static leat_code read_snapshot(sim_chain *self, int64_t id, leat_error *error)
 {
-    leat_paimon_snapshot *snapshot = leat_arena_take(&self->arena, sizeof *snapshot);
+    leat_paimon_snapshot read = {0}, *snapshot = &read;
     leat_paimon_entries live = {0}, delta = {0}, changelog = {0};
     bool is_first = self->last_id == 0;
-    LEAT_TRY(leat_paimon_snapshot_load(self->env, self->table->path, id, &self->arena, snapshot, error));
+    LEAT_TRY(leat_paimon_snapshot_load(self->env, self->table->path, id, &self->scratch, snapshot, error));
     check_user(self, snapshot);
-    LEAT_TRY(leat_paimon_scan_entries(self->env, self->table, snapshot, NULL, &self->arena, &live, error));
-    LEAT_TRY(leat_paimon_scan_delta(self->env, self->table, snapshot, &self->arena, &delta, error));
-    LEAT_TRY(leat_paimon_scan_changelog(self->env, self->table, snapshot, &self->arena, &changelog, error));
+    LEAT_TRY(leat_paimon_scan_entries(self->env, self->table, snapshot, NULL, &self->scratch, &live, error));
+    LEAT_TRY(leat_paimon_scan_delta(self->env, self->table, snapshot, &self->scratch, &delta, error));
+    LEAT_TRY(leat_paimon_scan_changelog(self->env, self->table, snapshot, &self->scratch, &changelog, error));
     if (!is_first) LEAT_TRY(check_base(self, snapshot, &live, &delta, error));
     LEAT_TRY(add_files(self, id, is_first ? &live : &delta, error));
     LEAT_TRY(add_files(self, id, &changelog, error));
     LEAT_TRY(add_index(self, snapshot, error));
     LEAT_TRY(add_manifests(self, snapshot, error));
+    leat_arena old = self->before;
+    self->before = self->scratch;
+    self->scratch = old;
+    leat_arena_reset(&self->scratch);
     self->live = live;
     self->last_id = id;
     if (is_first) self->first_id = id;
     return LEAT_OK;
 }
 
+static void init(sim_chain *self)
+{
+    *self = (sim_chain){0};
+    leat_arena_init(&self->arena, SIM_ARENA_BYTES_MAX);
+    leat_arena_init(&self->before, SIM_ARENA_BYTES_MAX);
+    leat_arena_init(&self->scratch, SIM_ARENA_BYTES_MAX);
+}
+
 static void forget(sim_chain *self)
 {
     if (self->table) leat_paimon_table_done(self->table);
     leat_arena_done(&self->arena);
+    leat_arena_done(&self->before);
+    leat_arena_done(&self->scratch);
     leat_free(self->objects);
-    *self = (sim_chain){0};
-    leat_arena_init(&self->arena, SIM_ARENA_BYTES_MAX);
+    init(self);
 }
 
 /* From `earliest` on; 0: there is none. */
@@ -202,7 +218,7 @@ sim_chain *sim_chain_new(void)
 {
     sim_chain *self = leat_calloc(1, sizeof *self);
     LEAT_ASSERT(self);
-    leat_arena_init(&self->arena, SIM_ARENA_BYTES_MAX);
+    init(self);
     return self;
 }
 

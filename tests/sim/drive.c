@@ -136,8 +136,15 @@ static void require_calm(sim_drive *self)
     bool has_restarted = job->restarts > self->restarts_seen;
     self->restarts_seen = job->restarts;
     if (!has_restarted || !self->calm_from_us || world->now_us < self->calm_from_us) return;
+    if (self->scenario->has_damage && self->scenario->has_damage(world, self->plan)) return;
     bool is_conflict = job->exceptions_count && job->exceptions[job->exceptions_count - 1].code == LEAT_CONFLICT;
     SIM_REQUIRE(world, is_conflict, "the job restarted although all is well: %s", last_error(self));
+}
+
+static bool has_gone_back(sim_drive *self, int64_t completed)
+{
+    bool may = self->scenario->has_damage && self->scenario->has_damage(&self->world, self->plan);
+    return may && completed < self->checked_id;
 }
 
 /* After every event: whenever a commit was done, a reader looks. */
@@ -146,7 +153,7 @@ static bool watch(sim_world *world, void *arg)
     (void)arg;
     sim_drive *self = drive_of(world);
     int64_t completed = self->job->completed ? (int64_t)self->job->completed->checkpoint : 0;
-    if (completed != self->checked_id) look(self, completed);
+    if (completed != self->checked_id && !has_gone_back(self, completed)) look(self, completed);
     require_calm(self);
     bool has_finished = self->rows_count >= 0 && self->job->state == LEAT_JOB_FINISHED;
     if (self->job->state == LEAT_JOB_FAILED && self->scenario->may_fail) {

@@ -27,6 +27,8 @@ typedef struct sim_scenario {
     void (*check)(sim_world *world, const void *plan, int64_t *rows);
     /* After healing, of an endless job: whether what it is after has been reached. Optional: progress is enough. */
     bool (*has_settled)(sim_world *world, const void *plan);
+    /* Whether storage has lost what it had acknowledged: then the job may go back to an older checkpoint. Optional. */
+    bool (*has_damage)(sim_world *world, const void *plan);
     void (*done)(void *plan); /* frees what draw made; optional */
     bool has_news;            /* somebody follows what the job commits: of all seeds, some must have heard of it */
 } sim_scenario;

@@ -1,5 +1,5 @@
 /* A model of a MySQL or MariaDB server with one table shop.t (id BIGINT PRIMARY KEY, v BIGINT), as libmariadb's caller
- * sees it: mysql_model.c defines the functions of that library which connectors/mysql calls. So the connector is the
+ * sees it: mysql_client.c defines the functions of that library which connectors/mysql calls. So the connector is the
  * production one, down to the bytes of the binlog.
  *
  * The server commits transactions at times of its own: each inserts, updates and deletes some rows. Every value of `v`
@@ -17,6 +17,7 @@ typedef struct sim_mysql_options {
     int64_t transaction_us_max, changes_max;
     int64_t file_events; /* a binlog file has about so many */
     int64_t restart_us;  /* about so often; 0: never */
+    int64_t call_us_max; /* a call takes at most so long */
     int lose_chance;     /* of a connection, in 1 of 10,000 calls and events */
 } sim_mysql_options;
 

@@ -7,6 +7,9 @@
  * One source ends long before the other, and finished tasks are carried through checkpoints. In batch mode there are no
  * checkpoints, and the rows come at the end of the input.
  *
+ * Now and then an object of the newest checkpoint is torn. It is not taken for whole: the job goes on from an older
+ * checkpoint if that doubles nothing, or ends and says why.
+ *
  * Each source makes the numbers 0, 1, 2 … in one subtask. So a group's sum says how many numbers of both sources it
  * has, and what a reader sees after a commit is that of the first `count` numbers of a and of b for some two counts. */
 #include <inttypes.h>
@@ -30,6 +33,8 @@ typedef struct plan {
     int64_t keys;
     int32_t parallelism, buckets;
     bool is_batch, is_mini_batch;
+    int64_t damage_us; /* when an object of the newest checkpoint is torn; 0: never */
+    bool *is_damaged;
     sim_chain *chain;
 } plan;
 
@@ -41,7 +46,10 @@ static int64_t draw(sim_world *dice, void *arg)
                    .buckets = sim_below(dice, 2) ? 1 + (int32_t)sim_below(dice, 3) : -1,
                    .is_batch = sim_below(dice, 6) == 0,
                    .is_mini_batch = sim_below(dice, 2) == 0,
+                   .is_damaged = leat_calloc(1, sizeof *self->is_damaged),
                    .chain = sim_chain_new()};
+    LEAT_ASSERT(self->is_damaged);
+    if (!self->is_batch && sim_below(dice, 6) == 0) self->damage_us = 500000 + (int64_t)sim_below(dice, 3000000);
     bool is_slow = sim_below(dice, 4) == 0; /* the first source ends when all is well again */
     for (int i = 0; i < 2; i++) {
         self->rows_per_second[i] = is_slow ? 20 + (int64_t)sim_below(dice, 80) : 300 + (int64_t)sim_below(dice, 2000);
@@ -57,6 +65,40 @@ static void add_kinds(leat_registry *registry)
     leat_connectors_register(registry);
     leat_operators_register(registry);
     leat_paimon_register(registry);
+}
+
+/* A torn write: the object is as long as it was, and its end is zeros. */
+static void tear(sim_world *world, const plan *self, const char *path)
+{
+    enum { TORN_BYTES = 8 };
+    leat_bytes bytes = {0};
+    leat_code code = leat_storage_get_all(world->objects, path, SIM_ARENA_BYTES_MAX, &bytes, NULL);
+    size_t torn = bytes.size < TORN_BYTES ? bytes.size : TORN_BYTES;
+    if (torn) memset(bytes.data + bytes.size - torn, 0, torn);
+    if (code == LEAT_OK) code = leat_storage_put(world->objects, path, bytes.data, bytes.size, LEAT_PUT_REPLACE, NULL);
+    LEAT_ASSERT(code == LEAT_OK);
+    leat_bytes_done(&bytes);
+    *self->is_damaged = true;
+}
+
+/* A state of the newest checkpoint; its metadata is in the job manager's memory anyway. */
+static void damage(sim_world *world, void *arg)
+{
+    const plan *self = arg;
+    const leat_jm_job *job = world->manager.jobs;
+    if (!job || !job->completed || leat_job_state_is_terminal(job->state)) return;
+    leat_storage_list list = {0};
+    char *folder = leat_format("%s/chk-%" PRIu64, job->checkpoint_dir, job->completed->checkpoint);
+    leat_code code = leat_storage_list_folder(world->objects, folder, &list, NULL);
+    LEAT_ASSERT(code == LEAT_OK);
+    for (size_t i = 0; i < list.count && !*self->is_damaged; i++) {
+        if (list.entries[i].name[0] != 'v') continue;
+        char *path = leat_format("%s/%s", folder, list.entries[i].name);
+        tear(world, self, path);
+        leat_free(path);
+    }
+    leat_storage_list_done(&list);
+    leat_free(folder);
 }
 
 static leat_code make_graph(sim_world *world, const void *arg, leat_bytes *out, leat_error *error)
@@ -81,6 +123,7 @@ static leat_code make_graph(sim_world *world, const void *arg, leat_bytes *out, 
              self->buckets, source, self->rows[0] - 1, self->rows_per_second[0], source, self->rows[1] - 1,
              self->rows_per_second[1], self->parallelism, self->is_batch ? "batch" : "streaming",
              self->is_mini_batch && !self->is_batch ? "true" : "false", self->keys, self->keys);
+    if (self->damage_us) sim_after(world, self->damage_us, damage, (void *)(uintptr_t)self);
     int count = sim_sql(world, text, out, 1);
     LEAT_ASSERT(count == 1);
     return LEAT_OK;
@@ -166,9 +209,26 @@ static void check(sim_world *world, const void *arg, int64_t *rows)
     leat_free(table);
 }
 
+static bool has_damage(sim_world *world, const void *arg)
+{
+    (void)world;
+    return *((const plan *)arg)->is_damaged;
+}
+
+/* What can't be restored ends the job, and says so; what is in the table is right. */
+static bool may_fail(sim_world *world, const void *arg, const char *error)
+{
+    int64_t rows;
+    if (!has_damage(world, arg) || !strstr(error, "checkpoint")) return false;
+    check(world, arg, &rows);
+    return true;
+}
+
 static void done(void *arg)
 {
-    sim_chain_free(((plan *)arg)->chain);
+    plan *self = arg;
+    leat_free(self->is_damaged);
+    sim_chain_free(self->chain);
 }
 
 int main(int argc, char **argv)
@@ -179,6 +239,8 @@ int main(int argc, char **argv)
                                           .add_kinds = add_kinds,
                                           .make_graph = make_graph,
                                           .check = check,
+                                          .may_fail = may_fail,
+                                          .has_damage = has_damage,
                                           .done = done};
     return sim_main(argc, argv, &scenario);
 }

@@ -20,8 +20,9 @@
 #include "tests/sim/sql.h"
 #include "tests/sim/table_reader.h"
 
-enum { COUNTRIES = 5, NUMBERS_MAX = 1 << 14, SQL_BYTES = 4096 };
-static const char joined_path[] = "mem:/house/default.db/joined", clients_path[] = "mem:/house/default.db/clients";
+enum { COUNTRIES = 5, NUMBERS_MAX = 1 << 14 };
+static const char joined_path[] = "mem:/house/default.db/joined", clients_path[] = "mem:/house/default.db/clients",
+                  orders_path[] = "mem:/house/default.db/orders";
 
 typedef struct plan {
     int64_t orders, orders_per_second;
@@ -30,9 +31,11 @@ typedef struct plan {
     int64_t delay_ms, attempts, capacity;
     int32_t buckets; /* of the clients' table; -1: dynamic */
     int32_t parallelism;
+    bool is_stored;                         /* the orders come from a table, and the job has no end */
     bool is_left, is_unordered, is_patient; /* patient: the attempts last until every client is there */
     int64_t retained, expire_us; /* of the clients' snapshots another engine leaves so many, about so often; 0: all */
-    sim_chain *joined, *dimension;
+    sim_chain *joined, *dimension, *stored;
+    int64_t *seen_rows; /* of `joined`, at the newest commit */
 } plan;
 
 static int64_t client_of(const plan *self, int64_t n)
@@ -62,24 +65,28 @@ static int64_t draw(sim_world *dice, void *arg)
                    .capacity = 1 + (int64_t)sim_below(dice, 40),
                    .buckets = sim_below(dice, 2) ? 1 + (int32_t)sim_below(dice, 3) : -1,
                    .parallelism = 1 + (int32_t)sim_below(dice, 3),
+                   .is_stored = sim_below(dice, 3) == 0,
                    .is_left = self->is_left,
                    .is_patient = self->is_patient,
                    .is_unordered = sim_below(dice, 2) == 0,
-                   .retained = 1 + (int64_t)sim_below(dice, 4),
-                   .expire_us = sim_below(dice, 2) ? 50000 + (int64_t)sim_below(dice, 1000000) : 0,
+                   .retained = 1 + (int64_t)sim_below(dice, 3),
+                   .expire_us =
+                       sim_below(dice, 2) ? 5000 + (int64_t)sim_below(dice, sim_below(dice, 2) ? 50000 : 500000) : 0,
                    .joined = sim_chain_new(),
-                   .dimension = sim_chain_new()};
+                   .dimension = sim_chain_new(),
+                   .stored = sim_chain_new(),
+                   .seen_rows = leat_calloc(1, sizeof *self->seen_rows)};
+    LEAT_ASSERT(self->seen_rows);
     self->orders_per_second = 100 + (int64_t)sim_below(dice, 1000);
-    if (self->is_patient) {
-        self->attempts = 1000000;
-        return expected_rows(self);
+    self->attempts = 1000000;
+    if (!self->is_patient) {
+        /* Orders of clients that never come may wait one after the other, each until its attempts have run out. */
+        self->orders = 50 + (int64_t)sim_below(dice, 250);
+        self->absent = (int64_t)sim_below(dice, 5);
+        self->attempts = 1 + (int64_t)sim_below(dice, 4);
+        self->delay_ms = 1 + (int64_t)sim_below(dice, 10);
     }
-    /* Orders of clients that never come may wait one after the other, each until its attempts have run out. */
-    self->orders = 50 + (int64_t)sim_below(dice, 250);
-    self->absent = (int64_t)sim_below(dice, 5);
-    self->attempts = 1 + (int64_t)sim_below(dice, 4);
-    self->delay_ms = 1 + (int64_t)sim_below(dice, 10);
-    return expected_rows(self);
+    return self->is_stored ? -1 : expected_rows(self);
 }
 
 static void add_kinds(leat_registry *registry)
@@ -90,30 +97,53 @@ static void add_kinds(leat_registry *registry)
     leat_paimon_register(registry);
 }
 
+static void put_tables(const plan *self, leat_bytes *sql)
+{
+    leat_bytes_format(sql,
+                      "CREATE TABLE clients (client BIGINT, country STRING, version BIGINT,\n"
+                      "  PRIMARY KEY (client) NOT ENFORCED) WITH ('bucket' = '%d', 'changelog-producer' = 'input',\n"
+                      "  'dynamic-bucket.target-row-num' = '7', 'num-sorted-run.compaction-trigger' = '3',\n"
+                      "  'continuous.discovery-interval' = '100 ms');\n"
+                      "CREATE TABLE joined (n BIGINT, client BIGINT, country STRING, version BIGINT)\n"
+                      "  WITH ('bucket' = '-1');\n",
+                      self->buckets);
+}
+
+static void put_generator(const plan *self, const char *name, const char *columns, leat_bytes *sql)
+{
+    leat_bytes_format(sql,
+                      "CREATE TEMPORARY TABLE %s (n BIGINT%s) WITH ('connector' = 'datagen',\n"
+                      "  'rows-per-second' = '%" PRId64 "', 'fields.n.kind' = 'sequence', 'fields.n.start' = '0',\n"
+                      "  'fields.n.end' = '%" PRId64 "');\n",
+                      name, columns, self->orders_per_second, self->orders - 1);
+}
+
 static leat_code make_graph(sim_world *world, const void *arg, leat_bytes *out, leat_error *error)
 {
-    (void)error;
     const plan *self = arg;
-    char text[SQL_BYTES];
-    snprintf(text, sizeof text,
-             "CREATE TABLE clients (client BIGINT, country STRING, version BIGINT, PRIMARY KEY (client) NOT ENFORCED)\n"
-             "  WITH ('bucket' = '%d', 'changelog-producer' = 'input', 'dynamic-bucket.target-row-num' = '7',\n"
-             "        'continuous.discovery-interval' = '100 ms', 'num-sorted-run.compaction-trigger' = '3');\n"
-             "CREATE TABLE joined (n BIGINT, client BIGINT, country STRING, version BIGINT) WITH ('bucket' = '-1');\n"
-             "CREATE TEMPORARY TABLE orders (n BIGINT, proc_time AS PROCTIME()) WITH ('connector' = 'datagen',\n"
-             "  'rows-per-second' = '%" PRId64 "', 'fields.n.kind' = 'sequence', 'fields.n.start' = '0',\n"
-             "  'fields.n.end' = '%" PRId64 "');\n"
-             "SET 'parallelism.default' = '%d';\n"
-             "INSERT INTO joined SELECT /*+ LOOKUP('table'='c', 'retry-predicate'='lookup_miss', 'async'='%s',\n"
-             "  'output-mode'='%s', 'capacity'='%" PRId64 "', 'retry-strategy'='fixed_delay',\n"
-             "  'fixed-delay'='%" PRId64 " ms', 'max-attempts'='%" PRId64 "') */ o.n, o.client, c.country, c.version\n"
-             "  FROM (SELECT n, MOD(n * 7, %" PRId64 ") + 1 AS client, proc_time FROM orders) AS o\n"
-             "  %sJOIN clients FOR SYSTEM_TIME AS OF o.proc_time AS c ON o.client = c.client",
-             self->buckets, self->orders_per_second, self->orders - 1, self->parallelism,
-             self->is_unordered ? "true" : "false", self->is_unordered ? "allow_unordered" : "ordered", self->capacity,
-             self->delay_ms, self->attempts, self->clients + self->absent, self->is_left ? "LEFT " : "");
-    int count = sim_sql(world, text, out, 1);
+    leat_bytes sql = {0};
+    put_tables(self, &sql);
+    if (self->is_stored)
+        leat_bytes_text(&sql, "CREATE TABLE orders (n BIGINT, proc_time AS PROCTIME()) WITH ('bucket' = '-1',\n"
+                              "  'continuous.discovery-interval' = '100 ms');\n");
+    else
+        put_generator(self, "orders", ", proc_time AS PROCTIME()", &sql);
+    leat_bytes_format(
+        &sql,
+        "SET 'parallelism.default' = '%d';\n"
+        "INSERT INTO joined SELECT /*+ LOOKUP('table'='c', 'retry-predicate'='lookup_miss', 'async'='%s',\n"
+        "  'output-mode'='%s', 'capacity'='%" PRId64 "', 'retry-strategy'='fixed_delay',\n"
+        "  'fixed-delay'='%" PRId64 " ms', 'max-attempts'='%" PRId64 "') */\n"
+        "  o.n, o.client, c.country, c.version\n"
+        "  FROM (SELECT n, MOD(n * 7, %" PRId64 ") + 1 AS client, proc_time FROM orders) AS o\n"
+        "  %sJOIN clients FOR SYSTEM_TIME AS OF o.proc_time AS c ON o.client = c.client",
+        self->parallelism, self->is_unordered ? "true" : "false", self->is_unordered ? "allow_unordered" : "ordered",
+        self->capacity, self->delay_ms, self->attempts, self->clients + self->absent, self->is_left ? "LEFT " : "");
+    leat_bytes_put_u8(&sql, 0);
+    LEAT_TRY(leat_bytes_check(&sql, error));
+    int count = sim_sql(world, (const char *)sql.data, out, 1);
     LEAT_ASSERT(count == 1);
+    leat_bytes_done(&sql);
     return LEAT_OK;
 }
 
@@ -127,19 +157,25 @@ static void expire(sim_world *world, void *arg)
 
 static leat_code make_foreign_graph(sim_world *world, const void *arg, leat_bytes *out, leat_error *error)
 {
-    (void)error;
     const plan *self = arg;
-    char text[SQL_BYTES];
-    snprintf(text, sizeof text,
-             "CREATE TEMPORARY TABLE numbers (i BIGINT) WITH ('connector' = 'datagen', 'rows-per-second' = '%" PRId64
-             "',\n  'fields.i.kind' = 'sequence', 'fields.i.start' = '0', 'fields.i.end' = '%" PRId64 "');\n"
-             "INSERT INTO clients SELECT client, 'c' || CAST(MOD(client + version, %d) AS STRING), version\n"
-             "  FROM (SELECT MOD(i, %" PRId64 ") + 1 AS client, i / %" PRId64 " AS version FROM numbers)",
-             self->clients_per_second, self->clients * self->versions - 1, COUNTRIES, self->clients, self->clients);
+    leat_bytes sql = {0}, graph = {0};
+    if (self->is_stored) put_generator(self, "made", "", &sql);
+    leat_bytes_format(&sql,
+                      "CREATE TEMPORARY TABLE numbers (i BIGINT) WITH ('connector' = 'datagen',\n"
+                      "  'rows-per-second' = '%" PRId64 "', 'fields.i.kind' = 'sequence', 'fields.i.start' = '0',\n"
+                      "  'fields.i.end' = '%" PRId64 "');\n%s"
+                      "INSERT INTO clients SELECT client, 'c' || CAST(MOD(client + version, %d) AS STRING), version\n"
+                      "  FROM (SELECT MOD(i, %" PRId64 ") + 1 AS client, i / %" PRId64 " AS version FROM numbers)%s",
+                      self->clients_per_second, self->clients * self->versions - 1,
+                      self->is_stored ? "EXECUTE STATEMENT SET BEGIN\n" : "", COUNTRIES, self->clients, self->clients,
+                      self->is_stored ? ";\nINSERT INTO orders SELECT n FROM made;\nEND" : "");
+    leat_bytes_put_u8(&sql, 0);
+    LEAT_TRY(leat_bytes_check(&sql, error));
     if (self->expire_us) sim_after(world, self->expire_us, expire, (void *)(uintptr_t)self);
-    leat_bytes graph = {0};
-    int count = sim_sql(world, text, &graph, 1);
+    int count = sim_sql(world, (const char *)sql.data, &graph, 1);
     LEAT_ASSERT(count == 1);
+    leat_bytes_done(&sql);
+    leat_bytes_done(out);
     *out = graph;
     return LEAT_OK;
 }
@@ -198,13 +234,23 @@ static void check(sim_world *world, const void *arg, int64_t *rows)
     sim_read_table(world, joined_path, count_batch, &table);
     sim_chain_check(self->joined, world, joined_path);
     sim_chain_check(self->dimension, world, clients_path);
-    *rows = table.rows;
+    if (self->is_stored) sim_chain_check(self->stored, world, orders_path);
+    *rows = *self->seen_rows = table.rows;
     leat_free(table.seen);
+}
+
+static bool has_settled(sim_world *world, const void *arg)
+{
+    (void)world;
+    const plan *self = arg;
+    return *self->seen_rows == expected_rows(self);
 }
 
 static void done(void *arg)
 {
     plan *self = arg;
+    sim_chain_free(self->stored);
+    leat_free(self->seen_rows);
     sim_chain_free(self->joined);
     sim_chain_free(self->dimension);
 }
@@ -218,6 +264,7 @@ int main(int argc, char **argv)
                                           .make_graph = make_graph,
                                           .make_foreign_graph = make_foreign_graph,
                                           .check = check,
+                                          .has_settled = has_settled,
                                           .done = done};
     return sim_main(argc, argv, &scenario);
 }

@@ -36,6 +36,7 @@ static void draw_foreign(sim_world *dice, plan *self)
         sim_table *foreign = &self->foreign[self->foreign_count++];
         *foreign = self->tables[i];
         foreign->is_foreign = true;
+        foreign->is_compacting = sim_below(dice, 3) == 0;
         foreign->keys = self->tables[0].keys;
         foreign->rows_per_second = 100 + (int64_t)sim_below(dice, 1000);
         foreign->rows_count = 300 + (int64_t)sim_below(dice, 3000);

@@ -152,7 +152,7 @@ static leat_code plan_sink(leat_env *env, const sim_table *table, leat_arena *ar
     char path[PATH_BYTES];
     path_of(table, path);
     set(&options, "path", path);
-    if (table->is_foreign) set(&options, "write-only", "true"); /* as with several writers only one may compact */
+    if (table->is_foreign && !table->is_compacting) set(&options, "write-only", "true"); /* as users are told */
     static const int32_t key[] = {0};
     leat_table target = {.catalog = "house",
                          .database = "default",

@@ -28,6 +28,7 @@ typedef struct sim_table {
     int32_t levels, amplification;       /* large: compactions stop below the top level */
     sim_chain *chain;
     sim_follower *follower; /* of its changelog */
+    bool is_compacting;     /* also when it is foreign: then compactions conflict */
     bool is_foreign; /* it is there already, and the job writes keys of its own choice with n = one = 0 into it */
 } sim_table;
 
