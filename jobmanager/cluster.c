@@ -184,8 +184,8 @@ static int32_t choose(const leat_jm_job *job, const int32_t *used_here, bool spr
 }
 
 /* Subtask i of a vertex shares slot i with the others', shifted by one after each exchange that is not FORWARD: so the
- * subtasks of a job of parallelism 1 are spread too, and rows are not carried over the network along forward edges. By one
- * more with each region, so that not all of them die together. */
+ * subtasks of a job of parallelism 1 are spread too, and rows are not carried over the network along forward edges. By
+ * one more with each region, so that not all of them die together. */
 static void assign_slots(leat_jm_job *job)
 {
     const Leat__Pb__JobGraph *graph = job->graph;

@@ -51,6 +51,10 @@ LEAT_CHECKED leat_code leat_jm_finish_clean_up(const leat_job_store *store, cons
  * the one before. True when that was started; the restart comes after it. */
 bool leat_jm_examine_suspect(leat_jm_job *job);
 
+/* --- jobs.c --- */
+void leat_jm_job_free(leat_jm_job *job);
+void leat_jm_free_final_snapshot(leat_jm_task *task);
+
 /* --- regions.c --- */
 /* From the graph; all of a job without checkpoints is one region, for what it has done is nowhere written. */
 LEAT_CHECKED leat_code leat_jm_regions_make(leat_jm_job *job, leat_error *error);
@@ -88,7 +92,6 @@ void leat_jm_fail_for_good(leat_jm_job *job, const char *task, const leat_error 
 void leat_jm_check_ended(leat_jm_job *job);
 void leat_jm_tick_job(leat_jm_job *job, int64_t now_ms, int64_t *next_ms);
 leat_jm_task *leat_jm_find_task(leat_jm_job *job, uint32_t vertex, uint32_t subtask);
-void leat_jm_job_free(leat_jm_job *job);
 
 /* --- checkpoints.c --- */
 /* Where the job's first attempt begins: takes it from the submission. */
