@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <libwebsockets.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "common/log.h"
 #include "common/memory.h"
@@ -313,19 +315,49 @@ static void on_tick(lws_sorted_usec_list_t *list)
     lws_sul_schedule(self->context, 0, &self->tick, on_tick, TICK_US);
 }
 
+enum { SAME_LINE_SECONDS = 10 };
+
+/* A connection could not be accepted, for want of descriptors: it stays in the queue, so that the library tries again
+ * at once, and says so each time. It must not do so a million times a second. */
+static atomic_bool is_starved;
+static const struct timespec starved_pause = {.tv_nsec = 100000000};
+
 static void *serve(void *arg)
 {
     leat_http *self = arg;
     lws_sul_schedule(self->context, 0, &self->tick, on_tick, TICK_US);
     while (!atomic_load_explicit(&self->is_stopping, memory_order_acquire)) {
         if (lws_service(self->context, 0) < 0) break;
+        if (atomic_exchange_explicit(&is_starved, false, memory_order_relaxed)) nanosleep(&starved_pause, NULL);
     }
     return NULL;
+}
+
+/* True when this line was said within the last SAME_LINE_SECONDS. */
+static bool was_said(const char *line, size_t length)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static char last[128];
+    static time_t said_s;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    pthread_mutex_lock(&lock);
+    bool is_same = strlen(last) == length && memcmp(last, line, length) == 0;
+    bool was = is_same && now.tv_sec - said_s < SAME_LINE_SECONDS;
+    if (!was) {
+        snprintf(last, sizeof last, "%.*s", (int)length, line);
+        said_s = now.tv_sec;
+    }
+    pthread_mutex_unlock(&lock);
+    return was;
 }
 
 static void take_log(int level, const char *line)
 {
     size_t length = strcspn(line, "\n");
+    if (strncmp(line, "accept:", strlen("accept:")) == 0)
+        atomic_store_explicit(&is_starved, true, memory_order_relaxed);
+    if (was_said(line, length)) return;
     leat_log(level == LLL_ERR ? LEAT_LOG_ERROR : LEAT_LOG_WARN, "http", "%.*s", (int)length, line);
 }
 

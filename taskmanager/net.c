@@ -384,11 +384,7 @@ static void watch_leader(leat_net *net)
     int64_t now_us = mono_us(net);
     if (now_us - net->heartbeat_us >= net->heartbeat_interval_us) {
         net->heartbeat_us = now_us;
-        /* Cut off, it may have been given up, though the connection was never lost: it asks to be taken in anew. */
-        if (net->is_cut_off)
-            leat_taskmanager_register(net->taskmanager);
-        else
-            leat_taskmanager_heartbeat(net->taskmanager);
+        leat_taskmanager_heartbeat(net->taskmanager);
     }
     if (!net->is_cut_off && now_us - net->heard_us > net->lease_us) {
         end_tasks(net);

@@ -179,6 +179,17 @@ static void on_news(leat_taskmanager *self, const Leat__Pb__News *message)
     leat_task_job_unref(job);
 }
 
+/* Its coming alone keeps the lease: the network loop saw it. */
+static void on_registered(leat_taskmanager *self, const Leat__Pb__Registered *message)
+{
+    self->heartbeat_timeout_ms = (int64_t)message->heartbeat_timeout_ms;
+    if (!message->is_given_up) return;
+    leat_log(LEAT_LOG_WARN, "taskmanager",
+             "the job manager had given this task manager up: ending all tasks and registering anew");
+    leat_taskmanager_cancel_all(self);
+    leat_taskmanager_register(self);
+}
+
 static void dispatch(leat_taskmanager *self, const Leat__Pb__Envelope *envelope)
 {
     switch (envelope->body_case) {
@@ -209,9 +220,7 @@ static void dispatch(leat_taskmanager *self, const Leat__Pb__Envelope *envelope)
         break;
     case LEAT__PB__ENVELOPE__BODY_NEWS: on_news(self, envelope->news); break;
     case LEAT__PB__ENVELOPE__BODY_ASSIGN: on_assign(self, envelope->assign); break;
-    case LEAT__PB__ENVELOPE__BODY_REGISTERED: /* it keeps the lease, too: the network loop saw it */
-        self->heartbeat_timeout_ms = (int64_t)envelope->registered->heartbeat_timeout_ms;
-        break;
+    case LEAT__PB__ENVELOPE__BODY_REGISTERED: on_registered(self, envelope->registered); break;
     default: leat_log(LEAT_LOG_WARN, "taskmanager", "control message of unknown kind %d", (int)envelope->body_case);
     }
 }

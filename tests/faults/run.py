@@ -78,14 +78,9 @@ def run(
     try:
         world.start()
         say(f"the lab runs after {time.monotonic() - began:.1f} s")
-
-        def look() -> None:
-            world.revive()
-            watch(world)
-
-        carry_out(world, faults, time.monotonic(), look)
+        carry_out(world, faults, time.monotonic(), lambda: watch(world))
         healed = time.monotonic()
-        end_well(world, look)
+        end_well(world, lambda: watch(world))
         outcome.caught_up_s = time.monotonic() - healed
         say(f"all is counted {outcome.caught_up_s:.1f} s after the last fault")
         oracle.check(world)

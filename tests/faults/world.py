@@ -83,10 +83,11 @@ class World:
         self.proxy = Toxiproxy(self.folder / "proxy")
         self.cluster = Cluster(self.build, self.folder / "cluster")
         self.ended = threading.Event()
-        self.lock = threading.Lock()  # `leat cluster` commands, and who is killed
+        self.stopped = threading.Event()
         self.changer = threading.Thread(target=self.change_clients)
+        self.supervisor = threading.Thread(target=self.supervise)
         self.paused: set[int] = set()
-        self.is_headless = False  # the job manager was killed, and is not to come back yet
+        self.away: set[str] = set()  # roles of which one was killed, and is not to come back yet
 
     # Beginning and end
 
@@ -133,6 +134,7 @@ class World:
         self.cluster.start(2, 8)
         self.start_jobs()
         self.changer.start()
+        self.supervisor.start()
 
     def make_clients(self) -> None:
         rows = [f"({i}, 'Client {i}', 'Country {i % 7}', '0')" for i in range(1, RESIDENTS + 1)]
@@ -179,8 +181,10 @@ class World:
     def stop(self) -> None:
         """All processes end; those that do not when asked to are told of in `trouble`."""
         self.ended.set()
-        if self.changer.is_alive():
-            self.changer.join()
+        self.stopped.set()
+        for thread in (self.changer, self.supervisor):
+            if thread.is_alive():
+                thread.join()
         for pid in self.paused:
             if is_alive(pid):
                 os.kill(pid, signal.SIGCONT)
@@ -220,33 +224,37 @@ class World:
     # Processes
 
     def process(self, role: str, choice: int = 0) -> int | None:
-        with self.lock:
-            pids = [process["pid"] for process in self.cluster.look() if process["role"] == role and process["alive"]]
+        pids = [process["pid"] for process in self.cluster.look() if process["role"] == role and process["alive"]]
         return pids[choice % len(pids)] if pids else None
 
-    def kill(self, role: str, choice: int) -> None:
+    def kill(self, role: str, choice: int) -> Callable[[], None]:
         pid = self.process(role, choice)
+        self.away.add(role)
         if pid is not None:
             self.ends[pid] = "kill -9"
             os.kill(pid, signal.SIGKILL)
+        return lambda: self.away.discard(role)
+
+    def supervise(self) -> None:
+        """As many processes as there were. Under faults one may fail to come: then it is tried again."""
+        while not self.stopped.wait(0.5):
+            try:
+                self.revive()
+            except (LabError, subprocess.TimeoutExpired) as error:
+                self.say(f"  not whole yet: {str(error).splitlines()[0]}")
 
     def revive(self) -> None:
-        """As many processes as there were. Under faults one may fail to come; the next look brings it."""
-        with self.lock:
-            try:
-                processes = self.cluster.look()
-                for process in processes:
-                    if not process["alive"] and process["pid"] not in self.ends:
-                        self.ends[process["pid"]] = "by itself"
-                        self.trouble.append(f"{process['id']} (pid {process['pid']}) ended, and nobody killed it")
-                alive = [process["role"] for process in processes if process["alive"]]
-                if "jobmanager" in alive:
-                    for _ in range(2 - alive.count("taskmanager")):
-                        self.cluster.add_task_manager()
-                elif not self.is_headless:
-                    self.cluster.leat("cluster", "start")
-            except (LabError, subprocess.TimeoutExpired) as error:
-                self.say(f"  not whole yet: {error}")
+        processes = self.cluster.look()
+        for process in processes:
+            if not process["alive"] and process["pid"] not in self.ends:
+                self.ends[process["pid"]] = "by itself"
+                self.trouble.append(f"{process['id']} (pid {process['pid']}) ended, and nobody killed it")
+        alive = [process["role"] for process in processes if process["alive"]]
+        if "jobmanager" not in alive:
+            if "jobmanager" not in self.away:
+                self.cluster.leat("cluster", "start")
+        elif alive.count("taskmanager") < 2 and "taskmanager" not in self.away:
+            self.cluster.add_task_manager()
 
     def pause(self, role: str, choice: int) -> Callable[[], None]:
         pid = self.process(role, choice)
@@ -268,9 +276,7 @@ class World:
         what, how = fault.kind.split(" ", 1)
         match what:
             case "kill":
-                self.is_headless = self.is_headless or how == "job-manager"
-                self.kill(how.replace("-", ""), fault.choice)
-                return self.revive if how == "task-manager" else self.restart_job_manager
+                return self.kill(how.replace("-", ""), fault.choice)
             case "pause":
                 return self.pause(how.split()[0].replace("-", ""), fault.choice)
             case "disk":
@@ -288,10 +294,6 @@ class World:
         server: MariaDB | S3 = self.mariadb if what == "database" else self.s3
         server.service("crash")
         return server.start
-
-    def restart_job_manager(self) -> None:
-        self.is_headless = False
-        self.revive()
 
     def spoil_line(self, name: str, how: str, choice: int) -> Callable[[], None]:
         if how == "cut":

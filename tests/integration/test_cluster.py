@@ -46,7 +46,7 @@ CREATE TEMPORARY TABLE hole (a INT) WITH ('connector' = 'blackhole'); INSERT INT
 def short_lease(build: Path, tmp_path: Path) -> Iterator[Cluster]:
     made = Cluster(build, tmp_path / "cluster")
     try:
-        made.start(2, 8, "-D", "jobmanager.lease=1s")
+        made.start(2, 8, "-D", "jobmanager.lease=1s", "-D", "heartbeat.timeout=2s")
         yield made
     finally:
         assert not made.stop()
@@ -72,6 +72,18 @@ def test_a_job_outlives_a_job_manager_that_was_still_for_longer_than_the_lease(s
     os.kill(pid, signal.SIGCONT)
     wait_until("the job is restored", 15, lambda: is_restored(short_lease, job))
     assert "jobmanager.lease" in short_lease.rest(f"/jobs/{job}/exceptions")["root-exception"]
+
+
+def test_a_task_manager_that_was_still_for_longer_than_the_timeout_is_taken_in_again(short_lease: Cluster) -> None:
+    job = start_endless(short_lease)
+    pid = short_lease.task_managers()[0]
+    os.kill(pid, signal.SIGSTOP)
+    wait_until("it is given up", 15, lambda: short_lease.rest("/overview")["taskmanagers"] == 1)
+    wait_until("the job is restored elsewhere", 15, lambda: is_restored(short_lease, job))
+    os.kill(pid, signal.SIGCONT)
+    wait_until("it is there again", 15, lambda: short_lease.rest("/overview")["taskmanagers"] == 2)
+    wait_until("its slots are free again", 15, lambda: short_lease.rest("/overview")["slots-available"] == 12)
+    assert short_lease.checkpoints(job)["counts"]["restored"] == 1
 
 
 def test_a_job_moves_on_when_a_task_manager_is_asked_to_end(cluster: Cluster) -> None:
