@@ -81,12 +81,22 @@ void leat_jm_on_register(leat_jobmanager *self, const char *from, const Leat__Pb
     leat_jm_try_schedule(self);
 }
 
+static void ask_to_register(leat_jobmanager *self, const char *task_manager)
+{
+    Leat__Pb__RegisterAgain message = LEAT__PB__REGISTER_AGAIN__INIT;
+    Leat__Pb__Envelope envelope = LEAT__PB__ENVELOPE__INIT;
+    envelope.body_case = LEAT__PB__ENVELOPE__BODY_REGISTER_AGAIN;
+    envelope.register_again = &message;
+    leat_jm_send_to(self, task_manager, &envelope);
+}
+
 void leat_jm_on_heartbeat(leat_jobmanager *self, const char *from, const Leat__Pb__Heartbeat *message)
 {
     int32_t index = leat_jm_find_taskmanager(self, from);
-    /* Given up or never seen (this job manager is new): it registers when its connection is made anew; until then its
-     * lease runs out, as nobody answers. */
-    if (index < 0 || !self->taskmanagers[index].is_alive) return;
+    if (index < 0 || !self->taskmanagers[index].is_alive) { /* given up, or never seen: this job manager is new */
+        ask_to_register(self, from);
+        return;
+    }
     leat_jm_take_heartbeat(self, &self->taskmanagers[index], message);
     reply_registered(self, index); /* the answer keeps the lease */
 }

@@ -78,13 +78,17 @@ void leat_jobmanager_handle_inbox(leat_jobmanager *self)
     }
 }
 
-void leat_jm_send(leat_jobmanager *self, int32_t taskmanager, Leat__Pb__Envelope *envelope)
+void leat_jm_send_to(leat_jobmanager *self, const char *task_manager, Leat__Pb__Envelope *envelope)
 {
-    leat_jm_taskmanager *to = &self->taskmanagers[taskmanager];
-    if (!to->is_alive) return;
     envelope->version = CONTROL_VERSION;
     envelope->leader_epoch = self->leader_epoch;
-    self->transport->send(self->transport, to->id, envelope);
+    self->transport->send(self->transport, task_manager, envelope);
+}
+
+void leat_jm_send(leat_jobmanager *self, int32_t taskmanager, Leat__Pb__Envelope *envelope)
+{
+    const leat_jm_taskmanager *to = &self->taskmanagers[taskmanager];
+    if (to->is_alive) leat_jm_send_to(self, to->id, envelope);
 }
 
 void leat_jm_send_job(leat_jm_job *job, Leat__Pb__Envelope *envelope)

@@ -6,6 +6,8 @@
 /* --- core.c --- */
 int64_t leat_jm_now_ms(leat_jobmanager *self);
 void leat_jm_send(leat_jobmanager *self, int32_t taskmanager, Leat__Pb__Envelope *envelope);
+/* Also to one that is not registered. */
+void leat_jm_send_to(leat_jobmanager *self, const char *task_manager, Leat__Pb__Envelope *envelope);
 /* To every task manager that runs a part of the job. */
 void leat_jm_send_job(leat_jm_job *job, Leat__Pb__Envelope *envelope);
 void leat_jm_set_state(leat_jm_job *job, leat_job_state state);
