@@ -97,6 +97,7 @@ int main(int argc, char **argv)
                                           .make_graph = make_graph,
                                           .make_foreign_graph = make_foreign_graph,
                                           .may_fail = may_fail,
-                                          .check = check};
+                                          .check = check,
+                                          .checkpoint_ms = 1000};
     return sim_main(argc, argv, &scenario);
 }
