@@ -157,8 +157,11 @@ static leat_code sink_resume_snapshot(leat_operator *operator, leat_operator_sna
         leat_free(write);
         memmove(&self->writes[0], &self->writes[1], (size_t)--self->writes_count * sizeof self->writes[0]);
     }
-    leat_bytes_put_u32(&snapshot->state, (uint32_t)self->prepared_count);
-    for (int i = 0; i < self->prepared_count; i++) {
+    uint32_t count = 0; /* a later checkpoint may have been prepared before this one's turn came */
+    while (count < (uint32_t)self->prepared_count && self->prepared[count].checkpoint_id <= snapshot->checkpoint_id)
+        count++;
+    leat_bytes_put_u32(&snapshot->state, count);
+    for (uint32_t i = 0; i < count; i++) {
         const prepared *carried = &self->prepared[i];
         leat_bytes_put_i64(&snapshot->state, carried->checkpoint_id);
         leat_bytes_put_block(&snapshot->state, carried->path, strlen(carried->path));
@@ -467,7 +470,8 @@ static void check_splits(sim_world *world, const sim_counting *job, const tally 
             bool has_ended = false;
             for (int64_t n = start; n < start + job->split_rows && n < end; n++) {
                 bool is_there = leat_bit_get(table->seen, (int32_t)n);
-                SIM_REQUIRE(world, !(is_there && has_ended), "number %" PRId64 " comes after a gap in its split", n);
+                SIM_REQUIRE(world, !(is_there && has_ended),
+                            "number %" PRId64 " of job %d comes after a gap in its split", n, job->number);
                 has_ended = has_ended || !is_there;
             }
         }
@@ -481,7 +485,8 @@ static void check_prefixes(sim_world *world, const sim_counting *job, const tall
         bool has_ended = false;
         for (int64_t n = s; n < SIM_NUMBERS_MAX && !world->failure[0]; n += job->source_parallelism) {
             bool is_there = leat_bit_get(table->seen, (int32_t)n);
-            SIM_REQUIRE(world, !(is_there && has_ended), "number %" PRId64 " comes after a gap", n);
+            SIM_REQUIRE(world, !(is_there && has_ended), "number %" PRId64 " of job %d comes after a gap", n,
+                        job->number);
             has_ended = has_ended || !is_there;
             if (n > table->rows * job->source_parallelism + job->source_parallelism && has_ended) break;
         }
