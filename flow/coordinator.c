@@ -75,6 +75,7 @@ static void fail_pending(leat_coordinator *self, leat_pending_checkpoint *pendin
     self->failures_in_row++;
     if (self->options.tolerable_failures >= 0 && self->failures_in_row > self->options.tolerable_failures) {
         emit(effects, LEAT_COORDINATOR_FAIL, id, "Exceeded checkpoint tolerable failure threshold.");
+        self->is_stopped = true; /* the shell ends the attempt at this effect: nothing may begin behind it */
     }
 }
 

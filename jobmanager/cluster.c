@@ -15,17 +15,15 @@ int32_t leat_jm_find_taskmanager(leat_jobmanager *self, const char *id)
 
 static void reply_registered(leat_jobmanager *self, int32_t taskmanager)
 {
-    bool is_given_up = !self->taskmanagers[taskmanager].is_alive;
     Leat__Pb__Registered message = LEAT__PB__REGISTERED__INIT;
     message.task_manager = self->taskmanagers[taskmanager].id;
     message.heartbeat_interval_ms = (uint64_t)leat_config_duration_ms(self->config, LEAT_OPTION_HEARTBEAT_INTERVAL);
     message.heartbeat_timeout_ms = (uint64_t)leat_config_duration_ms(self->config, LEAT_OPTION_HEARTBEAT_TIMEOUT);
     message.cluster = self->cluster_id;
-    message.has_is_given_up = message.is_given_up = is_given_up;
     Leat__Pb__Envelope envelope = LEAT__PB__ENVELOPE__INIT;
     envelope.body_case = LEAT__PB__ENVELOPE__BODY_REGISTERED;
     envelope.registered = &message;
-    leat_jm_send_anyway(self, taskmanager, &envelope);
+    leat_jm_send(self, taskmanager, &envelope);
 }
 
 enum { TASKMANAGERS_MAX = 4096, SLOTS_MAX = 4096 };
@@ -90,25 +88,20 @@ void leat_jm_heard(leat_jobmanager *self, leat_jm_taskmanager *taskmanager)
     taskmanager->heard_mono_ms = leat_jm_mono_ms(self);
 }
 
-enum { TELL_EVERY_MS = 1000 }; /* many heartbeats may have waited while this process was still */
-
-/* It was still for longer than the timeout, and its connection stayed. */
-static void tell_given_up(leat_jobmanager *self, int32_t index)
+static void ask_to_register(leat_jobmanager *self, const char *task_manager)
 {
-    int64_t now_ms = leat_jm_mono_ms(self), *told_ms = &self->taskmanagers[index].told_mono_ms;
-    if (*told_ms && now_ms - *told_ms < TELL_EVERY_MS) return;
-    *told_ms = now_ms;
-    reply_registered(self, index);
+    Leat__Pb__RegisterAgain message = LEAT__PB__REGISTER_AGAIN__INIT;
+    Leat__Pb__Envelope envelope = LEAT__PB__ENVELOPE__INIT;
+    envelope.body_case = LEAT__PB__ENVELOPE__BODY_REGISTER_AGAIN;
+    envelope.register_again = &message;
+    leat_jm_send_to(self, task_manager, &envelope);
 }
 
 void leat_jm_on_heartbeat(leat_jobmanager *self, const char *from, const Leat__Pb__Heartbeat *message)
 {
     int32_t index = leat_jm_find_taskmanager(self, from);
-    /* Never seen (this job manager is new): it registers when its connection is made anew; until then its lease runs
-     * out, as nobody answers. */
-    if (index < 0) return;
-    if (!self->taskmanagers[index].is_alive) {
-        tell_given_up(self, index);
+    if (index < 0 || !self->taskmanagers[index].is_alive) { /* given up, or never seen: this job manager is new */
+        ask_to_register(self, from);
         return;
     }
     leat_jm_take_heartbeat(self, &self->taskmanagers[index], message);

@@ -83,16 +83,17 @@ void leat_jobmanager_handle_inbox(leat_jobmanager *self)
     }
 }
 
-void leat_jm_send_anyway(leat_jobmanager *self, int32_t taskmanager, Leat__Pb__Envelope *envelope)
+void leat_jm_send_to(leat_jobmanager *self, const char *task_manager, Leat__Pb__Envelope *envelope)
 {
     envelope->version = CONTROL_VERSION;
     envelope->leader_epoch = self->leader_epoch;
-    self->transport->send(self->transport, self->taskmanagers[taskmanager].id, envelope);
+    self->transport->send(self->transport, task_manager, envelope);
 }
 
 void leat_jm_send(leat_jobmanager *self, int32_t taskmanager, Leat__Pb__Envelope *envelope)
 {
-    if (self->taskmanagers[taskmanager].is_alive) leat_jm_send_anyway(self, taskmanager, envelope);
+    const leat_jm_taskmanager *to = &self->taskmanagers[taskmanager];
+    if (to->is_alive) leat_jm_send_to(self, to->id, envelope);
 }
 
 void leat_jm_send_region(leat_jm_job *job, int32_t region, Leat__Pb__Envelope *envelope)

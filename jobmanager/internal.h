@@ -15,9 +15,9 @@ int64_t leat_jm_now_ms(leat_jobmanager *self); /* the wall clock: for what is sh
 int64_t leat_jm_mono_ms(leat_jobmanager *self);
 /* The task manager has said something now. */
 void leat_jm_heard(leat_jobmanager *self, leat_jm_taskmanager *taskmanager);
-/* Also to a task manager that was given up. */
-void leat_jm_send_anyway(leat_jobmanager *self, int32_t taskmanager, Leat__Pb__Envelope *envelope);
 void leat_jm_send(leat_jobmanager *self, int32_t taskmanager, Leat__Pb__Envelope *envelope);
+/* Also to one that is not registered. */
+void leat_jm_send_to(leat_jobmanager *self, const char *task_manager, Leat__Pb__Envelope *envelope);
 /* To every task manager that runs a part of the region. */
 void leat_jm_send_region(leat_jm_job *job, int32_t region, Leat__Pb__Envelope *envelope);
 /* To every task manager that runs a part of the job; `attempt` is the field of the message that says whose it is. */

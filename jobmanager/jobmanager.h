@@ -46,7 +46,6 @@ typedef struct leat_jm_taskmanager {
     uint32_t pid, cores;
     int64_t heard_ms, registered_ms; /* by the wall clock, to be shown */
     int64_t heard_mono_ms;           /* what the timeout is counted from */
-    int64_t told_mono_ms;            /* when it was last told that it was given up */
     uint64_t memory_bytes;
     leat_metrics metrics;
     leat_process_load load;

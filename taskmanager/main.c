@@ -88,8 +88,7 @@ static leat_code start(process *self, const arguments *given, leat_error *error)
     leat_net_options options = {.id = given->id ? given->id : self->id,
                                 .control_endpoint = given->control_endpoint,
                                 .bind_address = given->address,
-                                .advertised_address = given->address,
-                                .lease_ms = leat_config_duration_ms(config, LEAT_OPTION_LEASE)};
+                                .advertised_address = given->address};
     LEAT_TRY(leat_net_new(&options, &self->net, error));
     self->taskmanager = (leat_taskmanager){.id = options.id,
                                            .data_endpoint = leat_net_data_endpoint(self->net),

@@ -50,11 +50,6 @@ struct leat_net {
     int peers_count;
     char endpoint[128];
     leat_taskmanager *taskmanager;
-    int64_t heard_us; /* from the job manager */
-    int64_t lease_us;
-    int64_t heartbeat_us;
-    int64_t heartbeat_interval_us;
-    bool is_cut_off; /* the lease ran out: told once */
 };
 
 /* --- handing over --- */
@@ -324,41 +319,9 @@ static bool receive_data(leat_net *net)
     return count > 0;
 }
 
-enum { HEARTBEATS_PER_TIMEOUT = 4 };
-
 static int64_t mono_us(leat_net *net)
 {
     return leat_env_mono_us(net->taskmanager->env);
-}
-
-static void end_tasks(leat_net *net)
-{
-    net->is_cut_off = true;
-    leat_log(LEAT_LOG_WARN, "net", "no word from the job manager for %lld ms: ending all tasks",
-             (long long)net->lease_us / 1000);
-    leat_taskmanager_cancel_all(net->taskmanager);
-}
-
-/* A lease that has run out is not revived by a word that waited meanwhile (the process was stopped): the tasks end
- * first. */
-static void on_heard(leat_net *net)
-{
-    int64_t now_us = mono_us(net);
-    if (!net->is_cut_off && now_us - net->heard_us > net->lease_us) end_tasks(net);
-    net->heard_us = now_us;
-    net->is_cut_off = false;
-    leat_taskmanager_extend_lease(net->taskmanager, now_us + net->lease_us);
-}
-
-/* The job manager takes a task manager for dead after its own time: by then nothing may run here any more, and there
- * must have been heartbeats enough. */
-static void take_timeout(leat_net *net)
-{
-    int64_t timeout_us = net->taskmanager->heartbeat_timeout_ms * 1000;
-    if (timeout_us <= 0) return;
-    if (net->lease_us > timeout_us) net->lease_us = timeout_us;
-    if (net->heartbeat_interval_us > timeout_us / HEARTBEATS_PER_TIMEOUT)
-        net->heartbeat_interval_us = timeout_us / HEARTBEATS_PER_TIMEOUT;
 }
 
 static bool receive_control(leat_net *net)
@@ -366,11 +329,7 @@ static bool receive_control(leat_net *net)
     zmq_msg_t message;
     zmq_msg_init(&message);
     bool got = zmq_msg_recv(&message, net->control, ZMQ_DONTWAIT) >= 0;
-    if (got) {
-        on_heard(net);
-        leat_taskmanager_on_control(net->taskmanager, zmq_msg_data(&message), zmq_msg_size(&message));
-        take_timeout(net);
-    }
+    if (got) leat_taskmanager_on_control(net->taskmanager, zmq_msg_data(&message), zmq_msg_size(&message));
     zmq_msg_close(&message);
     return got;
 }
@@ -378,18 +337,6 @@ static bool receive_control(leat_net *net)
 /* --- the loop --- */
 
 enum { CONTROL, CONTROL_MONITOR, DATA, WAKE, STOP, PARENT, FIXED_COUNT, RECEIVE_AT_ONCE = 64 };
-
-static void watch_leader(leat_net *net)
-{
-    int64_t now_us = mono_us(net);
-    if (now_us - net->heartbeat_us >= net->heartbeat_interval_us) {
-        net->heartbeat_us = now_us;
-        leat_taskmanager_heartbeat(net->taskmanager);
-    }
-    if (!net->is_cut_off && now_us - net->heard_us > net->lease_us) {
-        end_tasks(net);
-    }
-}
 
 static void on_control_event(leat_net *net)
 {
@@ -449,11 +396,6 @@ leat_code leat_net_run(leat_net *net, leat_taskmanager *taskmanager, int stop_fd
 {
     static zmq_pollitem_t items[FIXED_COUNT + PEERS_MAX];
     net->taskmanager = taskmanager;
-    net->heard_us = mono_us(net);
-    net->lease_us = net->options.lease_ms * 1000;
-    net->heartbeat_interval_us = leat_config_duration_ms(taskmanager->config, LEAT_OPTION_HEARTBEAT_INTERVAL) * 1000;
-    /* Metrics travel with heartbeats: a second is what a person watching accepts. */
-    if (net->heartbeat_interval_us > 1000000) net->heartbeat_interval_us = 1000000;
     if (zmq_setsockopt(net->control, ZMQ_ROUTING_ID, net->options.id, strlen(net->options.id)) != 0) {
         return fail_zmq(error, "set the identity of", net->options.id);
     }
@@ -461,14 +403,14 @@ leat_code leat_net_run(leat_net *net, leat_taskmanager *taskmanager, int stop_fd
         return fail_zmq(error, "connect to", net->options.control_endpoint);
     }
     bool is_stopping = false;
-    int64_t stop_until_us = 0;
+    int64_t stop_until_us = 0, tick_us = 0;
     for (;;) {
         int count = fill_items(net, items, stop_fd, parent_fd);
-        int64_t wait_us = net->heartbeat_us + net->heartbeat_interval_us - mono_us(net);
+        int64_t wait_us = tick_us - mono_us(net);
         long wait_ms = is_stopping ? 10 : wait_us > 0 ? (long)(wait_us / 1000) + 1 : 0;
         if (zmq_poll(items, count, wait_ms) < 0 && zmq_errno() != EINTR) return fail_zmq(error, "poll", "sockets");
         serve(net, items, count);
-        watch_leader(net);
+        tick_us = leat_taskmanager_on_tick(taskmanager);
         if (!is_stopping && ((items[STOP].revents | items[PARENT].revents) & (ZMQ_POLLIN | ZMQ_POLLERR))) {
             is_stopping = true;
             stop_until_us = mono_us(net) + STOP_WAIT_MS * INT64_C(1000);

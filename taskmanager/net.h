@@ -17,7 +17,6 @@ typedef struct leat_net_options {
     const char *control_endpoint; /* "tcp://127.0.0.1:6123" */
     const char *bind_address;     /* "127.0.0.1" */
     const char *advertised_address;
-    int64_t lease_ms;
 } leat_net_options;
 
 /* Binds the data socket to a free port. The task manager is given with leat_net_run. */

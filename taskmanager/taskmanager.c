@@ -12,7 +12,9 @@ enum { CONTROL_VERSION = 1, CONTROL_BYTES_MAX = 64 << 20 };
 leat_code leat_taskmanager_init(leat_taskmanager *self, leat_error *error)
 {
     int failed = pthread_mutex_init(&self->lock, NULL);
-    return failed ? leat_fail_errno(error, LEAT_LIMIT, failed, "mutex") : LEAT_OK;
+    if (failed) return leat_fail_errno(error, LEAT_LIMIT, failed, "mutex");
+    leat_leader_begin(self);
+    return LEAT_OK;
 }
 
 void leat_taskmanager_done(leat_taskmanager *self)
@@ -44,6 +46,7 @@ void leat_taskmanager_register(leat_taskmanager *self)
     Leat__Pb__Envelope envelope = LEAT__PB__ENVELOPE__INIT;
     envelope.body_case = LEAT__PB__ENVELOPE__BODY_REGISTER_;
     envelope.register_ = &message;
+    self->registered_us = leat_env_mono_us(self->env);
     leat_taskmanager_send(self, &envelope);
 }
 
@@ -179,17 +182,6 @@ static void on_news(leat_taskmanager *self, const Leat__Pb__News *message)
     leat_task_job_unref(job);
 }
 
-/* Its coming alone keeps the lease: the network loop saw it. */
-static void on_registered(leat_taskmanager *self, const Leat__Pb__Registered *message)
-{
-    self->heartbeat_timeout_ms = (int64_t)message->heartbeat_timeout_ms;
-    if (!message->is_given_up) return;
-    leat_log(LEAT_LOG_WARN, "taskmanager",
-             "the job manager had given this task manager up: ending all tasks and registering anew");
-    leat_taskmanager_cancel_all(self);
-    leat_taskmanager_register(self);
-}
-
 static void dispatch(leat_taskmanager *self, const Leat__Pb__Envelope *envelope)
 {
     switch (envelope->body_case) {
@@ -220,13 +212,15 @@ static void dispatch(leat_taskmanager *self, const Leat__Pb__Envelope *envelope)
         break;
     case LEAT__PB__ENVELOPE__BODY_NEWS: on_news(self, envelope->news); break;
     case LEAT__PB__ENVELOPE__BODY_ASSIGN: on_assign(self, envelope->assign); break;
-    case LEAT__PB__ENVELOPE__BODY_REGISTERED: on_registered(self, envelope->registered); break;
+    case LEAT__PB__ENVELOPE__BODY_REGISTERED: leat_leader_on_registered(self, envelope->registered); break;
+    case LEAT__PB__ENVELOPE__BODY_REGISTER_AGAIN: leat_leader_on_register_again(self); break;
     default: leat_log(LEAT_LOG_WARN, "taskmanager", "control message of unknown kind %d", (int)envelope->body_case);
     }
 }
 
 void leat_taskmanager_on_control(leat_taskmanager *self, const uint8_t *data, size_t size)
 {
+    leat_leader_on_heard(self);
     Leat__Pb__Envelope *envelope = size <= CONTROL_BYTES_MAX ? leat__pb__envelope__unpack(NULL, size, data) : NULL;
     if (!envelope || envelope->version != CONTROL_VERSION) {
         leat_log(LEAT_LOG_WARN, "taskmanager", "dropped a control message of %zu bytes that does not parse", size);
@@ -292,17 +286,6 @@ void leat_taskmanager_on_peer_lost(leat_taskmanager *self, const char *endpoint)
         }
     }
     pthread_mutex_unlock(&self->lock);
-}
-
-void leat_taskmanager_extend_lease(leat_taskmanager *self, int64_t until_us)
-{
-    atomic_store_explicit(&self->lease_until_us, until_us, memory_order_relaxed);
-}
-
-bool leat_taskmanager_has_lease(leat_taskmanager *self)
-{
-    int64_t until_us = atomic_load_explicit(&self->lease_until_us, memory_order_relaxed);
-    return until_us == 0 || leat_env_mono_us(self->env) < until_us;
 }
 
 void leat_taskmanager_cancel_all(leat_taskmanager *self)

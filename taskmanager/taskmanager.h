@@ -1,8 +1,8 @@
 /* The task manager without its threads and sockets: what it does with each control message and data frame, and what it
  * sends. Production gives it a ZeroMQ transport and a pool of workers (main.c); tests/sim a simulated network and loop.
  *
- * leat_taskmanager_on_control is called by one thread; leat_taskmanager_on_data by any; the transport's functions are
- * called by any. */
+ * leat_taskmanager_on_control and leat_taskmanager_on_tick are called by one thread; leat_taskmanager_on_data by any;
+ * the transport's functions are called by any. */
 #pragma once
 
 #include <pthread.h>
@@ -34,14 +34,20 @@ struct leat_taskmanager {
     leat_task_job *jobs;       /* under lock */
     atomic_llong stale_frames; /* of attempts that are not here (any more) */
     atomic_ullong leader_epoch;
-    int64_t heartbeat_timeout_ms; /* of the job manager; 0: it has not said. The control thread's */
-    atomic_llong lease_until_us;  /* 0: without end */
+    atomic_llong lease_until_us; /* 0: without end */
+    /* leader.c's; of the thread that ticks. Monotonic times. */
+    int64_t heard_us, told_us, registered_us;
+    int64_t lease_us, heartbeat_interval_us;
+    bool is_cut_off; /* the lease ran out: told once */
 };
 
 /* The fields above `lock` are filled in by the caller; pointers are borrowed. */
 LEAT_CHECKED leat_code leat_taskmanager_init(leat_taskmanager *self, leat_error *error);
 /* All jobs must have ended (leat_taskmanager_cancel_all, then wait for leat_taskmanager_jobs_count to be 0). */
 void leat_taskmanager_done(leat_taskmanager *self);
+/* Heartbeats; the end of all tasks when the job manager was silent for longer than the lease. Returns when to call
+ * again (monotonic us). */
+int64_t leat_taskmanager_on_tick(leat_taskmanager *self);
 /* Registration message, again after each (re)connection. */
 void leat_taskmanager_register(leat_taskmanager *self);
 void leat_taskmanager_heartbeat(leat_taskmanager *self);
@@ -51,14 +57,17 @@ void leat_taskmanager_on_control(leat_taskmanager *self, const uint8_t *data, si
 void leat_taskmanager_on_data(leat_taskmanager *self, const uint8_t *header, size_t header_size, leat_buffer *body);
 /* The connection to a peer is gone: every job that has subtasks there fails here too. */
 void leat_taskmanager_on_peer_lost(leat_taskmanager *self, const char *endpoint);
-/* The job manager was heard: tasks may go on until then (mono_us). A process that was stopped for longer finds the
- * lease out when it wakes, before it works on: somebody else may do its work by now. */
-void leat_taskmanager_extend_lease(leat_taskmanager *self, int64_t until_us);
-bool leat_taskmanager_has_lease(leat_taskmanager *self); /* any thread */
-/* The job manager was silent for longer than the lease: end all tasks. */
+/* Whether tasks may go on: the job manager was heard not long ago. A process that was stopped finds the lease out when
+ * it wakes, before it works on: somebody else may do its work by now. Any thread. */
+bool leat_taskmanager_has_lease(leat_taskmanager *self);
+/* Ends all tasks. */
 void leat_taskmanager_cancel_all(leat_taskmanager *self);
 int leat_taskmanager_jobs_count(leat_taskmanager *self);
 
 /* For the task manager's own parts. */
+void leat_leader_begin(leat_taskmanager *self);
+void leat_leader_on_heard(leat_taskmanager *self);
+void leat_leader_on_registered(leat_taskmanager *self, const Leat__Pb__Registered *message);
+void leat_leader_on_register_again(leat_taskmanager *self);
 void leat_taskmanager_send(leat_taskmanager *self, Leat__Pb__Envelope *envelope);
 void leat_taskmanager_forget(leat_taskmanager *self, leat_task_job *job);

@@ -49,6 +49,8 @@ test_unit() {
     configure_asan
     rm -f build-asan/meson-logs/testlog.json
     meson test -C build-asan --no-rebuild --print-errorlogs --timeout-multiplier 3
+    # What the simulation hit.
+    sed -n '/ seeds (.* count): /,/ failures in /p' build-asan/meson-logs/testlog.txt
     report meson build-asan
 }
 

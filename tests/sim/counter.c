@@ -9,6 +9,7 @@
 
 typedef struct counter {
     leat_operator operator; /* first */
+    int32_t number;         /* of the job */
     leat_state *state;
     leat_state_keys keys;
     void *records[LEAT_BATCH_ROWS_MAX];
@@ -42,7 +43,7 @@ static leat_code read_count(void *self, leat_reader *reader, void *record, leat_
 static leat_code counter_open(leat_operator *operator, const leat_restored * restored, leat_error *error)
 {
     counter *self = (counter *)operator;
-    leat_context_follow(operator->context, SIM_COUNTING_TOPIC);
+    leat_context_follow(operator->context, sim_counting_topic(self->number));
     const leat_operator_context *context = operator->context;
     const leat_state_records records = {sizeof(int64_t), self, clear_count, write_count, read_count};
     LEAT_TRY(leat_state_hashmap_new(&records, &self->state, error));
@@ -141,11 +142,10 @@ static leat_code counter_create(leat_operator_context *context, const uint8_t *c
                                 leat_operator **out, leat_error *error)
 {
     (void)context;
-    (void)config;
-    (void)config_size;
     counter *self = leat_calloc(1, sizeof *self);
     if (!self) return leat_fail_no_memory(error);
     self->operator.vtable = & counter_vtable;
+    self->number = sim_counting_number(config, config_size);
     *out = &self->operator;
     return LEAT_OK;
 }

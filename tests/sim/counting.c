@@ -2,10 +2,26 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/memory.h"
 #include "connectors/datagen/datagen.h"
+
+const char *sim_counting_topic(int32_t number)
+{
+    static const char *const topics[] = {"mem:/table-0", "mem:/table-1", "mem:/table-2", "mem:/table-3",
+                                         "mem:/table-4", "mem:/table-5", "mem:/table-6", "mem:/table-7",
+                                         "mem:/table-8", "mem:/table-9", "mem:/table-a", "mem:/table-b"};
+    LEAT_ASSERT(number >= 0 && (size_t)number < sizeof topics / sizeof *topics);
+    return topics[number];
+}
+
+int32_t sim_counting_number(const uint8_t *config, size_t size)
+{
+    LEAT_ASSERT(size == 1);
+    return config[0];
+}
 
 /* --- the sink: rows of a checkpoint are written to an object by a job, then prepared; carried until confirmed --- */
 
@@ -31,6 +47,7 @@ enum { PREPARED_MAX = 256, WRITES_MAX = 32 };
 
 struct sink {
     leat_operator operator; /* first */
+    int32_t number;         /* of the job */
     leat_bytes rows;        /* since the last cut: n, k, c a row */
     prepared prepared[PREPARED_MAX];
     int prepared_count;
@@ -111,8 +128,8 @@ static leat_code sink_snapshot(leat_operator *operator, leat_operator_snapshot *
         write->checkpoint_id = snapshot->checkpoint_id;
         write->rows = self->rows;
         self->rows = (leat_bytes){0};
-        snprintf(write->path, sizeof write->path, "mem:/table/data-%" PRId64 "-%d-%d", snapshot->checkpoint_id,
-                 context->subtask, context->attempt);
+        snprintf(write->path, sizeof write->path, "%s/data-%" PRId64 "-%d-%d", sim_counting_topic(self->number),
+                 snapshot->checkpoint_id, context->subtask, context->attempt);
         self->writes[self->writes_count++] = write;
         LEAT_TRY(leat_context_spawn(operator->context, &write->job, error));
     }
@@ -140,8 +157,11 @@ static leat_code sink_resume_snapshot(leat_operator *operator, leat_operator_sna
         leat_free(write);
         memmove(&self->writes[0], &self->writes[1], (size_t)--self->writes_count * sizeof self->writes[0]);
     }
-    leat_bytes_put_u32(&snapshot->state, (uint32_t)self->prepared_count);
-    for (int i = 0; i < self->prepared_count; i++) {
+    uint32_t count = 0; /* a later checkpoint may have been prepared before this one's turn came */
+    while (count < (uint32_t)self->prepared_count && self->prepared[count].checkpoint_id <= snapshot->checkpoint_id)
+        count++;
+    leat_bytes_put_u32(&snapshot->state, count);
+    for (uint32_t i = 0; i < count; i++) {
         const prepared *carried = &self->prepared[i];
         leat_bytes_put_i64(&snapshot->state, carried->checkpoint_id);
         leat_bytes_put_block(&snapshot->state, carried->path, strlen(carried->path));
@@ -188,20 +208,16 @@ static leat_code sink_create(leat_operator_context *context, const uint8_t *conf
                              leat_operator **out, leat_error *error)
 {
     (void)context;
-    (void)config;
-    (void)config_size;
     sink *self = leat_calloc(1, sizeof *self);
     if (!self) return leat_fail_no_memory(error);
+    self->number = sim_counting_number(config, config_size);
     self->operator.vtable = & sink_vtable;
     *out = &self->operator;
     return LEAT_OK;
 }
 
-/* --- the committer: "mem:/table/commit-<checkpoint>" lists the paths; a path is in the table once it is in any commit
- * --- */
-
-static leat_code committer_commit(leat_committer *self, int64_t checkpoint_id, const leat_committable *committables,
-                                  size_t count, leat_error *error);
+/* --- the committer: "<table>/commit-<n>", n = 1, 2, …, each put where nothing is yet; so one that comes late finds its
+ * place taken. A line is a path, or "checkpoint <n>"; a path is in the table once it is in any commit --- */
 
 typedef struct committer {
     leat_committer committer; /* first */
@@ -213,39 +229,66 @@ static void committer_close(leat_committer *self)
     leat_free(self);
 }
 
-static const leat_committer_vtable committer_vtable = {.commit = committer_commit, .close = committer_close};
+/* The lines of all commits, and how many these are. */
+static leat_code read_commits(committer *self, leat_bytes *lines, int *count, leat_error *error)
+{
+    leat_storage *storage = self->env->storage;
+    leat_storage_list list = {0};
+    leat_code code = leat_storage_list_folder(storage, self->committer.topic, &list, error);
+    *count = 0;
+    for (size_t i = 0; code == LEAT_OK && i < list.count; i++) {
+        if (strncmp(list.entries[i].name, "commit-", 7) != 0) continue;
+        char path[96];
+        snprintf(path, sizeof path, "%s/%.60s", self->committer.topic, list.entries[i].name);
+        code = leat_storage_get_all(storage, path, 1 << 20, lines, error);
+        ++*count;
+    }
+    leat_bytes_text(lines, "");
+    leat_storage_list_done(&list);
+    return code == LEAT_OK ? leat_bytes_check(lines, error) : code;
+}
 
-/* Idempotent by the checkpoint's number, and by path: what an earlier commit has is left out. */
+/* Idempotent by path: what an earlier commit has is left out. */
 static leat_code committer_commit(leat_committer *base, int64_t checkpoint_id, const leat_committable *committables,
                                   size_t count, leat_error *error)
 {
     committer *self = (committer *)base;
-    leat_storage *storage = self->env->storage;
-    leat_storage_list list = {0};
-    leat_bytes known = {0}, added = {0};
-    leat_code code = leat_storage_list_folder(storage, "mem:/table", &list, error);
-    for (size_t i = 0; code == LEAT_OK && i < list.count; i++) {
-        if (strncmp(list.entries[i].name, "commit-", 7) != 0) continue;
-        char path[96];
-        snprintf(path, sizeof path, "mem:/table/%.60s", list.entries[i].name);
-        code = leat_storage_get_all(storage, path, 1 << 20, &known, error);
+    leat_code code = LEAT_EXISTS;
+    while (code == LEAT_EXISTS) { /* another was faster: what has it committed? */
+        leat_bytes known = {0}, added = {0};
+        char text[100];
+        int commits;
+        code = read_commits(self, &known, &commits, error);
+        for (size_t i = 0; code == LEAT_OK && i < count; i++) {
+            snprintf(text, sizeof text, "%.*s\n", (int)committables[i].size, (const char *)committables[i].data);
+            if (!strstr((const char *)known.data, text)) leat_bytes_text(&added, text);
+        }
+        if (code == LEAT_OK && added.size) {
+            snprintf(text, sizeof text, "checkpoint %" PRId64 "\n", checkpoint_id);
+            leat_bytes_text(&added, text);
+            snprintf(text, sizeof text, "%s/commit-%06d", base->topic, commits + 1);
+            code = leat_storage_put(self->env->storage, text, added.data, added.size, LEAT_PUT_IF_ABSENT, error);
+        }
+        leat_bytes_done(&known);
+        leat_bytes_done(&added);
     }
-    leat_bytes_text(&known, "");
-    for (size_t i = 0; code == LEAT_OK && i < count; i++) {
-        char line[100];
-        snprintf(line, sizeof line, "%.*s\n", (int)committables[i].size, (const char *)committables[i].data);
-        if (!strstr((const char *)known.data, line)) leat_bytes_text(&added, line);
-    }
-    if (code == LEAT_OK && added.size) {
-        char path[64];
-        snprintf(path, sizeof path, "mem:/table/commit-%012" PRId64, checkpoint_id);
-        code = leat_storage_put(storage, path, added.data, added.size, LEAT_PUT_IF_ABSENT, error);
-    }
-    leat_storage_list_done(&list);
-    leat_bytes_done(&known);
-    leat_bytes_done(&added);
     return code;
 }
+
+static leat_code committer_newest(leat_committer *base, int64_t *checkpoint_id, leat_error *error)
+{
+    leat_bytes lines = {0};
+    int commits;
+    leat_code code = read_commits((committer *)base, &lines, &commits, error);
+    const char *at = code == LEAT_OK ? (const char *)lines.data : NULL;
+    while (at && (at = strstr(at, "checkpoint ")))
+        *checkpoint_id = strtoll(at += strlen("checkpoint "), NULL, 10);
+    leat_bytes_done(&lines);
+    return code;
+}
+
+static const leat_committer_vtable committer_vtable = {
+    .commit = committer_commit, .close = committer_close, .newest = committer_newest};
 
 static leat_code committer_create(leat_env *env, const leat_config *config, const char *commit_user,
                                   const uint8_t *commit_config, size_t config_size, leat_committer **out,
@@ -253,11 +296,11 @@ static leat_code committer_create(leat_env *env, const leat_config *config, cons
 {
     (void)config;
     (void)commit_user;
-    (void)commit_config;
-    (void)config_size;
     committer *self = leat_alloc(sizeof *self);
     if (!self) return leat_fail_no_memory(error);
-    *self = (committer){.committer = {&committer_vtable, SIM_COUNTING_TOPIC}, .env = env};
+    *self = (committer){
+        .committer = {&committer_vtable, sim_counting_topic(sim_counting_number(commit_config, config_size))},
+        .env = env};
     *out = &self->committer;
     return LEAT_OK;
 }
@@ -316,7 +359,9 @@ static void write_source(const sim_counting *job, int32_t index, leat_field *fie
 {
     if (job->split_rows) {
         int64_t first = index ? SIM_NUMBERS_MAX / 2 : 0;
-        sim_splits_config(first, first + rows_of(job, index), job->split_rows, job->rows_per_second, config);
+        const sim_splits splits = {job->number,          first,          first + rows_of(job, index), job->split_rows,
+                                   job->rows_per_second, job->batch_rows};
+        sim_splits_config(&splits, config);
         return;
     }
     leat_datagen_field generators[2] = {leat_datagen_field_default(&fields[0].type),
@@ -335,7 +380,8 @@ leat_code sim_counting_graph(const sim_counting *job, leat_bytes *out, leat_erro
 {
     leat_type bigint = leat_type_make(LEAT_TYPE_BIGINT, true), integer = leat_type_make(LEAT_TYPE_INT, true);
     leat_field fields[3] = {{"n", bigint}, {"k", integer}, {"c", bigint}};
-    leat_bytes configs[2] = {{0}, {0}}, in = {0}, counted = {0};
+    leat_bytes configs[2] = {{0}, {0}}, in = {0}, counted = {0}, number = {0};
+    leat_bytes_put_u8(&number, (uint8_t)job->number);
     leat_schema_write(&(leat_schema){2, fields}, &in);
     leat_schema_write(&(leat_schema){3, fields}, &counted);
     Leat__Pb__Operator operators[4], *chains[4];
@@ -348,8 +394,8 @@ leat_code sim_counting_graph(const sim_counting *job, leat_bytes *out, leat_erro
         fill_edge(&edges[i], (uint32_t)i, count_at, &by_key, &in);
     }
     if (job->sources == 2) operators[1].uid = "second-source";
-    fill_operator(&operators[count_at], "sim-count", NULL);
-    fill_operator(&operators[count_at + 1], "sim-sink", NULL);
+    fill_operator(&operators[count_at], "sim-count", &number);
+    fill_operator(&operators[count_at + 1], "sim-sink", &number);
     fill_edge(&edges[count_at], count_at, count_at + 1, &by_number, &counted);
     for (uint32_t i = 0; i < count_at + 2; i++) {
         chains[i] = &operators[i];
@@ -366,6 +412,8 @@ leat_code sim_counting_graph(const sim_counting *job, leat_bytes *out, leat_erro
         vertices[i].enumerator_config = (ProtobufCBinaryData){configs[i].size, configs[i].data};
     }
     vertices[count_at + 1].committer = "sim-commit";
+    vertices[count_at + 1].has_committer_config = true;
+    vertices[count_at + 1].committer_config = (ProtobufCBinaryData){number.size, number.data};
     Leat__Pb__JobGraph graph = LEAT__PB__JOB_GRAPH__INIT;
     graph.version = 1;
     graph.name = "counting";
@@ -379,6 +427,7 @@ leat_code sim_counting_graph(const sim_counting *job, leat_bytes *out, leat_erro
         leat_bytes_done(&configs[i]);
     leat_bytes_done(&in);
     leat_bytes_done(&counted);
+    leat_bytes_done(&number);
     return leat_bytes_check(out, error);
 }
 
@@ -421,7 +470,8 @@ static void check_splits(sim_world *world, const sim_counting *job, const tally 
             bool has_ended = false;
             for (int64_t n = start; n < start + job->split_rows && n < end; n++) {
                 bool is_there = leat_bit_get(table->seen, (int32_t)n);
-                SIM_REQUIRE(world, !(is_there && has_ended), "number %" PRId64 " comes after a gap in its split", n);
+                SIM_REQUIRE(world, !(is_there && has_ended),
+                            "number %" PRId64 " of job %d comes after a gap in its split", n, job->number);
                 has_ended = has_ended || !is_there;
             }
         }
@@ -435,7 +485,8 @@ static void check_prefixes(sim_world *world, const sim_counting *job, const tall
         bool has_ended = false;
         for (int64_t n = s; n < SIM_NUMBERS_MAX && !world->failure[0]; n += job->source_parallelism) {
             bool is_there = leat_bit_get(table->seen, (int32_t)n);
-            SIM_REQUIRE(world, !(is_there && has_ended), "number %" PRId64 " comes after a gap", n);
+            SIM_REQUIRE(world, !(is_there && has_ended), "number %" PRId64 " of job %d comes after a gap", n,
+                        job->number);
             has_ended = has_ended || !is_there;
             if (n > table->rows * job->source_parallelism + job->source_parallelism && has_ended) break;
         }
@@ -453,19 +504,19 @@ void sim_counting_check(sim_world *world, const sim_counting *job, int64_t *rows
     tally table = {.seen = leat_calloc(1, SIM_NUMBERS_MAX / 8)};
     LEAT_ASSERT(table.seen);
     leat_storage_list list = {0};
-    leat_code code = leat_storage_list_folder(world->objects, "mem:/table", &list, NULL);
+    leat_code code = leat_storage_list_folder(world->objects, sim_counting_topic(job->number), &list, NULL);
     LEAT_ASSERT(code == LEAT_OK);
     for (size_t i = 0; i < list.count; i++) {
         if (strncmp(list.entries[i].name, "commit-", 7) != 0) continue;
         char path[96];
         leat_bytes paths = {0};
-        snprintf(path, sizeof path, "mem:/table/%.60s", list.entries[i].name);
+        snprintf(path, sizeof path, "%s/%.60s", sim_counting_topic(job->number), list.entries[i].name);
         code = leat_storage_get_all(world->objects, path, 1 << 20, &paths, NULL);
         LEAT_ASSERT(code == LEAT_OK);
         leat_bytes_text(&paths, "");
         for (char *line = (char *)paths.data, *end; (end = strchr(line, '\n')); line = end + 1) {
             *end = '\0';
-            read_data(world, line, &table);
+            if (strncmp(line, "mem:", 4) == 0) read_data(world, line, &table);
         }
         leat_bytes_done(&paths);
     }

@@ -53,8 +53,13 @@ static void take_time(void)
     if (!leat_fiber_current()) return;
     int64_t us_max = sim_mysql_server.world->is_healed ? 200 : sim_mysql_server.options.call_us_max;
     int64_t us = (int64_t)sim_below(sim_mysql_server.world, (uint64_t)us_max + 1);
-    sim_after(sim_mysql_server.world, us, sim_resume_fiber, leat_fiber_current());
-    leat_fiber_yield();
+    sim_wait_outside(sim_mysql_server.world, us);
+}
+
+/* Not once the world is healed. */
+static bool strikes(sim_world *world, int of_10000)
+{
+    return !world->is_healed && (int)sim_below(world, 10000) < of_10000;
 }
 
 static int lose(connection *self)
@@ -70,7 +75,7 @@ static int lose(connection *self)
 static int reach(connection *self)
 {
     if (self->is_lost || self->generation != sim_mysql_server.generation) return lose(self);
-    return sim_chance(sim_mysql_server.world, sim_mysql_server.options.lose_chance) ? lose(self) : 0;
+    return strikes(sim_mysql_server.world, sim_mysql_server.options.lose_chance) ? lose(self) : 0;
 }
 
 static int command(MYSQL *mysql, enum enum_server_command what, const char *data, size_t size, my_bool skip, void *arg)
@@ -129,7 +134,7 @@ MYSQL *mysql_real_connect(MYSQL *mysql, const char *host, const char *user, cons
     connection *self = of(mysql);
     take_time();
     self->generation = sim_mysql_server.generation;
-    if (!sim_mysql_is_down() && !sim_chance(sim_mysql_server.world, sim_mysql_server.options.lose_chance)) return mysql;
+    if (!sim_mysql_is_down() && !strikes(sim_mysql_server.world, sim_mysql_server.options.lose_chance)) return mysql;
     self->is_lost = true;
     self->number = CR_CONN_HOST_ERROR;
     return NULL;
@@ -344,7 +349,7 @@ int mysql_real_query(MYSQL *mysql, const char *sql, unsigned long size)
         run_command(self, sql);
     }
     /* The server has done it, and the client does not hear so. */
-    if (!sim_chance(sim_mysql_server.world, sim_mysql_server.options.lose_chance)) return 0;
+    if (!strikes(sim_mysql_server.world, sim_mysql_server.options.lose_chance)) return 0;
     free_answer(self->result);
     self->result = NULL;
     return lose(self);
@@ -447,8 +452,7 @@ int __wrap_poll(struct pollfd *sockets, nfds_t count, int wait_ms)
     if (count != 1 || sockets->fd < FIRST_SOCKET) return __real_poll(sockets, count, wait_ms);
     const connection *self = connections[sockets->fd - FIRST_SOCKET];
     if (has_packet(self) || wait_ms == 0) return has_packet(self);
-    sim_after(sim_mysql_server.world, (int64_t)wait_ms * 1000, sim_resume_fiber, leat_fiber_current());
-    leat_fiber_yield();
+    sim_wait_outside(sim_mysql_server.world, (int64_t)wait_ms * 1000);
     return has_packet(self);
 }
 

@@ -85,7 +85,7 @@ static void tear(sim_world *world, const plan *self, const char *path)
 static void damage(sim_world *world, void *arg)
 {
     const plan *self = arg;
-    const leat_jm_job *job = world->manager.jobs;
+    const leat_jm_job *job = world->manager->jobs;
     if (!job || !job->completed || leat_job_state_is_terminal(job->state)) return;
     leat_storage_list list = {0};
     char *folder = leat_format("%s/chk-%" PRIu64, job->checkpoint_dir, job->completed->checkpoint);

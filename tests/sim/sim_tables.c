@@ -126,6 +126,7 @@ int main(int argc, char **argv)
                                           .make_foreign_graph = make_foreign_graph,
                                           .may_fail = may_fail,
                                           .check = check,
-                                          .done = done};
+                                          .done = done,
+                                          .checkpoint_ms = 1000};
     return sim_main(argc, argv, &scenario);
 }

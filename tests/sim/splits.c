@@ -6,27 +6,26 @@
 #include "common/memory.h"
 #include "tests/sim/counting.h"
 
-typedef struct split_config {
-    int64_t first, end; /* the numbers that the source makes */
-    int64_t split_rows, rows_per_second;
-} split_config;
-
-void sim_splits_config(int64_t first, int64_t end, int64_t split_rows, int64_t rows_per_second, leat_bytes *out)
+void sim_splits_config(const sim_splits *config, leat_bytes *out)
 {
-    leat_bytes_put_i64(out, first);
-    leat_bytes_put_i64(out, end);
-    leat_bytes_put_i64(out, split_rows);
-    leat_bytes_put_i64(out, rows_per_second);
+    leat_bytes_put_i64(out, config->number);
+    leat_bytes_put_i64(out, config->first);
+    leat_bytes_put_i64(out, config->end);
+    leat_bytes_put_i64(out, config->split_rows);
+    leat_bytes_put_i64(out, config->rows_per_second);
+    leat_bytes_put_i64(out, config->batch_rows);
 }
 
-static leat_code read_config(const uint8_t *data, size_t size, split_config *out, leat_error *error)
+static leat_code read_config(const uint8_t *data, size_t size, sim_splits *out, leat_error *error)
 {
     leat_reader reader;
     leat_reader_init(&reader, data, size);
+    out->number = (int32_t)leat_reader_i64(&reader);
     out->first = leat_reader_i64(&reader);
     out->end = leat_reader_i64(&reader);
     out->split_rows = leat_reader_i64(&reader);
     out->rows_per_second = leat_reader_i64(&reader);
+    out->batch_rows = (int32_t)leat_reader_i64(&reader);
     return leat_reader_check(&reader, true, "split configuration", error);
 }
 
@@ -34,7 +33,7 @@ static leat_code read_config(const uint8_t *data, size_t size, split_config *out
 
 typedef struct enumerator {
     leat_enumerator enumerator; /* first */
-    split_config config;
+    sim_splits config;
     int64_t next;
 } enumerator;
 
@@ -107,8 +106,8 @@ static leat_code enumerator_create(leat_enumerator_context *context, const uint8
     enumerator *self = leat_calloc(1, sizeof *self);
     if (!self) return leat_fail_no_memory(error);
     self->enumerator.vtable = &enumerator_vtable;
-    self->enumerator.topic = SIM_COUNTING_TOPIC;
     leat_code code = read_config(config, config_size, &self->config, error);
+    self->enumerator.topic = sim_counting_topic(self->config.number);
     if (code != LEAT_OK) {
         leat_free(self);
         return code;
@@ -119,7 +118,7 @@ static leat_code enumerator_create(leat_enumerator_context *context, const uint8
 
 /* --- the reader: state is what is left of its splits --- */
 
-enum { HELD_MAX = 4, ROWS_PER_BATCH = 64 };
+enum { HELD_MAX = 4 };
 
 typedef struct range {
     int64_t start, count;
@@ -127,7 +126,7 @@ typedef struct range {
 
 typedef struct reader {
     leat_operator operator; /* first */
-    split_config config;
+    sim_splits config;
     range held[HELD_MAX];
     int held_count;
     bool is_asked, no_more;
@@ -155,14 +154,14 @@ static leat_code reader_open(leat_operator *operator, const leat_restored * rest
             LEAT_TRY(hold(self, &bytes, error));
     }
     leat_layout layouts[2] = {LEAT_LAYOUT_64, LEAT_LAYOUT_32};
-    return leat_batch_builder_init(&self->builder, layouts, 2, ROWS_PER_BATCH, error);
+    return leat_batch_builder_init(&self->builder, layouts, 2, self->config.batch_rows, error);
 }
 
 static leat_code emit_some(reader *self, leat_error *error)
 {
     leat_env *env = self->operator.context->env;
     range *current = &self->held[0];
-    int64_t rows = 1 + (int64_t)(leat_env_random(env) % ROWS_PER_BATCH);
+    int64_t rows = 1 + (int64_t)(leat_env_random(env) % (uint64_t)self->config.batch_rows);
     if (rows > current->count) rows = current->count;
     for (int64_t i = 0; i < rows; i++) {
         int64_t n = current->start++;

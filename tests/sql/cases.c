@@ -142,7 +142,7 @@ static leat_code take_rows(runner *self, answer *out, const char *time_zone, lea
         add_batch(out, batch, time_zone);
         leat_batch_free(batch);
     }
-    leat_jobmanager_collect_ack(&self->world->manager, self->job, self->job->collected_rows);
+    leat_jobmanager_collect_ack(self->world->manager, self->job, self->job->collected_rows);
     return LEAT_OK;
 }
 
@@ -156,7 +156,7 @@ static bool has_ended(sim_world *world, void *arg)
 static leat_code run_job(runner *self, leat_session_result *result, answer *out, leat_error *error)
 {
     self->jobs++;
-    LEAT_TRY(leat_jobmanager_submit(&self->world->manager, NULL, &result->graph, &self->job, error));
+    LEAT_TRY(leat_jobmanager_submit(self->world->manager, NULL, &result->graph, &self->job, error));
     sim_run(self->world, self->world->now_us + 60000000, has_ended, self);
     if (self->world->failure[0]) return leat_fail(error, LEAT_CORRUPT, "%s", self->world->failure);
     if (self->job->state != LEAT_JOB_FINISHED)

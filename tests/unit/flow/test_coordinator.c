@@ -169,6 +169,21 @@ static void a_checkpoint_that_takes_too_long_is_aborted_and_may_fail_the_job(voi
     assert_non_null(strstr(drain(), "ABORT 2 FAIL 2"));
 }
 
+/* Its number would be taken for used by an attempt that never heard of it, and used by the next. */
+static void nothing_begins_in_the_step_that_fails_the_job(void **state)
+{
+    (void)state;
+    leat_coordinator_options options = usual;
+    options.timeout_ms = 300;
+    make(&options, 1);
+    start(1, 100);
+    tick(400); /* the next one is due, too */
+    EXPECT("ABORT 1 FAIL 1");
+    leat_coordinator_stop(&coordinator, &effects);
+    EXPECT("");
+    assert_int_equal(leat_coordinator_next_tick_ms(&coordinator), INT64_MAX);
+}
+
 static void a_completed_checkpoint_forgives_earlier_failures(void **state)
 {
     (void)state;
@@ -410,6 +425,7 @@ int main(void)
         cmocka_unit_test_teardown(a_commit_under_way_is_not_aborted_by_the_end, drop),
         cmocka_unit_test_teardown(acks_count_once_and_only_while_collecting, drop),
         cmocka_unit_test_teardown(a_checkpoint_that_takes_too_long_is_aborted_and_may_fail_the_job, drop),
+        cmocka_unit_test_teardown(nothing_begins_in_the_step_that_fails_the_job, drop),
         cmocka_unit_test_teardown(a_completed_checkpoint_forgives_earlier_failures, drop),
         cmocka_unit_test_teardown(storing_never_expires, drop),
         cmocka_unit_test_teardown(a_failed_store_counts_as_a_failure, drop),
