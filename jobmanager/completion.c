@@ -37,7 +37,9 @@ const char *leat_jm_completed_dir(const leat_jm_job *job)
 
 void leat_jm_checkpoints_left(leat_jm_job *job, int64_t checkpoint_id)
 {
-    if (job->has_checkpoints) add_id(&job->aborted, &job->aborted_count, &job->aborted_capacity, checkpoint_id);
+    /* A number that was not begun is given again. */
+    if (job->has_checkpoints && checkpoint_id < job->next_checkpoint_id)
+        add_id(&job->aborted, &job->aborted_count, &job->aborted_capacity, checkpoint_id);
 }
 
 static void retain(leat_jm_job *job, int64_t checkpoint_id)
