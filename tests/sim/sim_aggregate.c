@@ -81,7 +81,13 @@ static void tear(sim_world *world, const plan *self, const char *path)
     *self->is_damaged = true;
 }
 
-/* A state of the newest checkpoint; its metadata is in the job manager's memory anyway. */
+static void start_again(sim_world *world, void *arg)
+{
+    (void)arg;
+    if (world->taskmanagers_count && world->taskmanagers[0]->is_dead) sim_start_taskmanager(world, 0);
+}
+
+/* A state of the newest checkpoint, as somebody is about to need it; its metadata is in the job manager's memory. */
 static void damage(sim_world *world, void *arg)
 {
     const plan *self = arg;
@@ -99,6 +105,9 @@ static void damage(sim_world *world, void *arg)
     }
     leat_storage_list_done(&list);
     leat_free(folder);
+    if (!*self->is_damaged) return;
+    sim_kill_taskmanager(world, 0);
+    sim_after(world, (int64_t)sim_below(world, 100000), start_again, NULL);
 }
 
 static leat_code make_graph(sim_world *world, const void *arg, leat_bytes *out, leat_error *error)
