@@ -70,7 +70,7 @@ static void add_kinds(leat_registry *registry)
 /* A torn write: the object is as long as it was, and its end is zeros. */
 static void tear(sim_world *world, const plan *self, const char *path)
 {
-    enum { TORN_BYTES = 8 };
+    enum { TORN_BYTES = 24 };
     leat_bytes bytes = {0};
     leat_code code = leat_storage_get_all(world->objects, path, SIM_ARENA_BYTES_MAX, &bytes, NULL);
     size_t torn = bytes.size < TORN_BYTES ? bytes.size : TORN_BYTES;
