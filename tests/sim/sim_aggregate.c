@@ -2,7 +2,7 @@
  * many seeds (drive.h).
  *
  *   numbers a ─┐
- *   numbers b ─┴─ UNION ALL ── GROUP BY n % KEYS: COUNT(*), SUM(n), MAX(n) ──▶ a Paimon table with primary key
+ *   numbers b ─┴─ UNION ALL ── GROUP BY n % KEYS: COUNT(*), MAX(n), SUM(n) ──▶ a Paimon table with primary key
  *
  * One source ends long before the other, and finished tasks are carried through checkpoints. In batch mode there are no
  * checkpoints, and the rows come at the end of the input.
@@ -70,7 +70,7 @@ static void add_kinds(leat_registry *registry)
 /* A torn write: the object is as long as it was, and its end is zeros. */
 static void tear(sim_world *world, const plan *self, const char *path)
 {
-    enum { TORN_BYTES = 8 };
+    enum { TORN_BYTES = 16 }; /* of an aggregate: the last sum */
     leat_bytes bytes = {0};
     leat_code code = leat_storage_get_all(world->objects, path, SIM_ARENA_BYTES_MAX, &bytes, NULL);
     size_t torn = bytes.size < TORN_BYTES ? bytes.size : TORN_BYTES;
@@ -81,7 +81,13 @@ static void tear(sim_world *world, const plan *self, const char *path)
     *self->is_damaged = true;
 }
 
-/* A state of the newest checkpoint; its metadata is in the job manager's memory anyway. */
+static void start_again(sim_world *world, void *arg)
+{
+    (void)arg;
+    if (world->taskmanagers_count && world->taskmanagers[0]->is_dead) sim_start_taskmanager(world, 0);
+}
+
+/* A state of the newest checkpoint, as somebody is about to need it; its metadata is in the job manager's memory. */
 static void damage(sim_world *world, void *arg)
 {
     const plan *self = arg;
@@ -99,6 +105,9 @@ static void damage(sim_world *world, void *arg)
     }
     leat_storage_list_done(&list);
     leat_free(folder);
+    if (!*self->is_damaged) return;
+    sim_kill_taskmanager(world, 0);
+    sim_after(world, (int64_t)sim_below(world, 100000), start_again, NULL);
 }
 
 static leat_code make_graph(sim_world *world, const void *arg, leat_bytes *out, leat_error *error)
@@ -108,7 +117,7 @@ static leat_code make_graph(sim_world *world, const void *arg, leat_bytes *out, 
     char text[SQL_BYTES];
     static const char source[] = "'connector' = 'datagen', 'fields.n.kind' = 'sequence', 'fields.n.start' = '0'";
     snprintf(text, sizeof text,
-             "CREATE TABLE totals (k BIGINT, rows_count BIGINT, total BIGINT, greatest BIGINT,\n"
+             "CREATE TABLE totals (k BIGINT, rows_count BIGINT, greatest BIGINT, total BIGINT,\n"
              "  PRIMARY KEY (k) NOT ENFORCED) WITH ('bucket' = '%d', 'dynamic-bucket.target-row-num' = '70',\n"
              "  'num-sorted-run.compaction-trigger' = '3', 'num-levels' = '2');\n"
              "CREATE TEMPORARY TABLE a (n BIGINT) WITH (%s, 'fields.n.end' = '%" PRId64 "', 'scan.parallelism' = '1',\n"
@@ -117,7 +126,7 @@ static leat_code make_graph(sim_world *world, const void *arg, leat_bytes *out, 
              "  'rows-per-second' = '%" PRId64 "');\n"
              "SET 'parallelism.default' = '%d'; SET 'execution.runtime-mode' = '%s';\n"
              "SET 'table.exec.mini-batch.enabled' = '%s';\n"
-             "INSERT INTO totals SELECT k, COUNT(*), SUM(n), MAX(n) FROM (\n"
+             "INSERT INTO totals SELECT k, COUNT(*), MAX(n), SUM(n) FROM (\n"
              "  SELECT MOD(n, CAST(%" PRId64 " AS BIGINT)) AS k, n FROM a UNION ALL SELECT MOD(n, CAST(%" PRId64
              " AS BIGINT)), n FROM b) GROUP BY k",
              self->buckets, source, self->rows[0] - 1, self->rows_per_second[0], source, self->rows[1] - 1,
@@ -147,8 +156,8 @@ static void take(void *arg, const leat_batch *batch)
         SIM_REQUIRE(into->world, is_sane, "key %" PRId64 " is there twice, or should not be there", key);
         if (!is_sane) return;
         into->counts[key] = ((const int64_t *)batch->columns[1].values)[row];
-        into->totals[key] = ((const int64_t *)batch->columns[2].values)[row];
-        into->greatest[key] = ((const int64_t *)batch->columns[3].values)[row];
+        into->greatest[key] = ((const int64_t *)batch->columns[2].values)[row];
+        into->totals[key] = ((const int64_t *)batch->columns[3].values)[row];
     }
 }
 
