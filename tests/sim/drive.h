@@ -2,7 +2,7 @@
  * result after each commit and at what must hold at any moment, heal, and ask for progress.
  *
  *   PROGRAM [--seeds N | --minutes M] [--first S] [--jobs J] [--known FILE] [--without SWITCH,…]
- *           [--until-ms T] [--verbose] [--log]
+ *           [--until-ms T] [--verbose] [--log] [--plain]
  *
  * A seed counts only with at least 3 completed checkpoints and a failure after the first (a kill or a broken
  * connection). Exits 1 on the first broken seed, which is made smaller (what is not needed is turned off, the storm

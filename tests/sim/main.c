@@ -30,7 +30,7 @@ typedef struct arguments {
     int64_t until_ms;
     double minutes; /* 0: by the number of seeds */
     int workers;
-    bool is_verbose, is_logged;
+    bool is_verbose, is_logged, is_plain; /* plain: a seed that fails is not made smaller */
     const char *known; /* a file of seeds that failed once */
 } arguments;
 
@@ -154,6 +154,7 @@ static void tell_failure(const sim_scenario *scenario, const arguments *given, c
     sim_run_options options = {broken->seed, given->off, given->until_ms, false};
     printf("%s\n", broken->failure);
     print_replay(scenario, &options);
+    if (given->is_plain) return;
     printf("making it smaller …\n");
     make_smaller(scenario, &options, broken);
     print_replay(scenario, &options);
@@ -260,8 +261,10 @@ static bool parse(int argc, char **argv, arguments *out)
         const char *key = argv[i];
         bool is_verbose = strcmp(key, "--verbose") == 0, is_logged = strcmp(key, "--log") == 0;
         out->is_verbose = out->is_verbose || is_verbose;
+        bool is_plain = strcmp(key, "--plain") == 0;
         out->is_logged = out->is_logged || is_logged;
-        if (is_verbose || is_logged) continue;
+        out->is_plain = out->is_plain || is_plain;
+        if (is_verbose || is_logged || is_plain) continue;
         const char *value = ++i < argc ? argv[i] : NULL;
         if (!value) return false;
         if (strcmp(key, "--seeds") == 0)
@@ -288,7 +291,7 @@ int sim_main(int argc, char **argv, const sim_scenario *scenario)
     if (!parse(argc, argv, &given)) {
         fprintf(stderr,
                 "usage: %s [--seeds N | --minutes M] [--first S] [--jobs J] [--known FILE] [--without SWITCH,…]\n"
-                "       [--until-ms T] [--verbose] [--log]\n",
+                "       [--until-ms T] [--verbose] [--log] [--plain]\n",
                 scenario->name);
         return 2;
     }

@@ -111,24 +111,26 @@ def prepare(mutants: list[Mutant]) -> None:
         sys.exit(f"the unchanged tree does not build:\n{said}")
 
 
-def crashed_seed(output: str, first: int) -> int:
-    """--verbose names each seed that ended well."""
-    passed = re.findall(r"^seed (\d+): ", output, re.M)
-    return int(passed[-1]) + 1 if passed else first
-
-
 def run_piece(program: Path, first: int, count: int) -> tuple[int, str]:
     """The seed that failed and what was said of it; 0: none did, -1: it hung."""
-    command = [str(program), "--verbose", "--first", str(first), "--seeds", str(count)]
+    command = [
+        str(program),
+        "--plain",
+        "--jobs",
+        str(os.cpu_count() or 1),
+        "--first",
+        str(first),
+        "--seeds",
+        str(count),
+    ]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PIECE_SECONDS_MAX)
     except subprocess.TimeoutExpired:
         return -1, "hangs, and nothing is found"
     if found := re.search(r"^seed (\d+), t = \d+ ms: broken: (.*)$", done.stdout, re.M):
         return int(found[1]), found[2]
-    if done.returncode < 0:
-        said = done.stderr.strip().split("\n")[-1]
-        return crashed_seed(done.stdout, first), said or f"ended by signal {-done.returncode}"
+    if found := re.search(r"^seed (\d+): the program crashed$", done.stdout, re.M):
+        return int(found[1]), done.stderr.strip().split("\n")[-1] or "crash"
     return 0, ""
 
 
