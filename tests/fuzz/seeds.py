@@ -1,3 +1,4 @@
+# ruff: noqa: E501, B905, PLC0207
 """Inputs to begin with, made of what other tests read: python3 tests/fuzz/seeds.py FOLDER.
 
 What they grew into, minimised, is in corpus/; this is for a fuzzer whose input format changes. The messages of `cluster`
@@ -140,7 +141,9 @@ def seeds_session() -> dict[str, bytes]:
 
 def seeds_http() -> dict[str, bytes]:
     paths = "/overview /config /jobmanager/config /jobmanager/metrics?get=a /taskmanagers /taskmanagers/x /jobs "
-    paths += "/jobs/overview /jobs/0123456789abcdef0123456789abcdef /jobs/zz/plan / /index.html /v1/jobs /../../etc/passwd "
+    paths += (
+        "/jobs/overview /jobs/0123456789abcdef0123456789abcdef /jobs/zz/plan / /index.html /v1/jobs /../../etc/passwd "
+    )
     paths += "/taskmanagers/metrics?get=Status.JVM.CPU.Load&agg=min,max /jobs/metrics /%2e%2e/%00 "
     paths += "/leat/v1/sessions/x/statements/1/rows?from=0&format=csv&wait=false /leat/v1/sessions/x/tables/a/b/c"
     made = {f"get-{i}": f"GET {path} HTTP/1.1\r\nHost: h\r\n\r\n".encode() for i, path in enumerate(paths.split())}
@@ -201,7 +204,7 @@ def seeds_s3() -> dict[str, bytes]:
     failure = b"<?xml version='1.0'?><Error><Code>NoSuchKey</Code><Message>gone</Message></Error>"
     upload = b"<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>"
     removal = b"<DeleteResult><Error><Key>k</Key><Code>AccessDenied</Code></Error></DeleteResult>"
-    head = b"HTTP/1.1 206 Partial\r\nContent-Range: bytes 0-1/9\r\nETag: \"e\"\r\nDate: Thu, 29 Feb 2024 10:11:12 GMT\r\n\r\n"
+    head = b'HTTP/1.1 206 Partial\r\nContent-Range: bytes 0-1/9\r\nETag: "e"\r\nDate: Thu, 29 Feb 2024 10:11:12 GMT\r\n\r\n'
     profile = b"[default]\nregion = eu-west-1\n[profile x]\naws_access_key_id=a # b\n"
     kinds = [page, failure, upload, removal, head, profile]
     return {str(i): bytes([i]) + text for i, text in enumerate(kinds)}
