@@ -39,6 +39,7 @@ struct connection {
     bool is_handed;             /* to the handler */
     bool is_answered;           /* the answer may be written */
     bool has_head;              /* its head is written */
+    bool has_body;              /* the end of its body was told */
 };
 
 void leat_http_forget(leat_http_request *request)
@@ -171,6 +172,20 @@ static int on_body(connection *peer, const void *data, size_t size)
     return request->body.failed ? -1 : 0;
 }
 
+/* Of a body that came in one piece with the request before it, libwebsockets tells the end again and again, and looks
+ * at nothing else: such a client, who did not wait for the answer before, loses its connection. */
+static int on_body_end(leat_http *self, struct lws *wsi, connection *peer)
+{
+    if (peer->has_body) return -1;
+    peer->has_body = true;
+    lws_set_timeout(wsi, NO_PENDING_TIMEOUT, 0);
+    if (peer->request && !peer->is_handed) {
+        peer->is_handed = true;
+        self->options.handle(self->options.arg, peer->request);
+    }
+    return 0;
+}
+
 static int write_head(struct lws *wsi, connection *peer)
 {
     leat_http_request *request = peer->request;
@@ -243,6 +258,10 @@ static void on_closed(leat_http *self, connection *peer)
     peer->request = NULL;
     end_wait(peer);
     if (!request) return;
+    if (!peer->is_handed) { /* its body was still to come: nobody will answer it */
+        leat_http_forget(request);
+        return;
+    }
     pthread_mutex_lock(&self->lock);
     bool is_answered = request->content_type != NULL;
     request->connection = NULL; /* who answers later frees it */
@@ -283,13 +302,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_EVENT_WAIT_CANCELLED: take_answers(self); return 0;
     case LWS_CALLBACK_HTTP: return on_request(self, wsi, peer, in, length);
     case LWS_CALLBACK_HTTP_BODY: return on_body(peer, in, length);
-    case LWS_CALLBACK_HTTP_BODY_COMPLETION:
-        lws_set_timeout(wsi, NO_PENDING_TIMEOUT, 0);
-        if (peer->request && !peer->is_handed) {
-            peer->is_handed = true;
-            self->options.handle(self->options.arg, peer->request);
-        }
-        return 0;
+    case LWS_CALLBACK_HTTP_BODY_COMPLETION: return on_body_end(self, wsi, peer);
     case LWS_CALLBACK_HTTP_WRITEABLE: return on_writable(wsi, peer);
     case LWS_CALLBACK_WSI_DESTROY: on_destroy(wsi); return 0;
     case LWS_CALLBACK_CLOSED_HTTP:

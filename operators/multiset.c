@@ -226,7 +226,7 @@ leat_code leat_multiset_add(leat_multiset *set, const leat_type *type, const lea
     node *before[LEVELS_MAX];
     node *at = find(set, type, value, before);
     *was = at ? at->count : 0;
-    *is = *was + change;
+    if (__builtin_add_overflow(*was, change, is)) return leat_fail(error, LEAT_LIMIT, "a value's count is too large");
     if (!at) return *is ? add_node(set, type, value, *is, before, error) : LEAT_OK;
     at->count = *is;
     if (*is == 0) remove_node(set, at, before);

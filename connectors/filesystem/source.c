@@ -229,7 +229,7 @@ static leat_code source_produce(leat_operator *operator, leat_source_status * st
 
 static leat_code begin_split(source *self, const char *path, size_t length, uint64_t offset, leat_error *error)
 {
-    LEAT_ASSERT(!self->path);
+    if (self->path) return leat_fail(error, LEAT_CORRUPT, "a second split, and the first is not read");
     self->path = leat_strndup(path, length);
     if (!self->path) return leat_fail_no_memory(error);
     self->offset = self->fetched = offset;

@@ -2,6 +2,7 @@
  * group after another), and batches are decoded from memory, one a step. */
 #include "formats/parquet/reader.h"
 
+#include <arrow/array.h>
 #include <arrow/c/bridge.h>
 #include <arrow/io/interfaces.h>
 #include <arrow/record_batch.h>
@@ -106,6 +107,14 @@ class Source : public arrow::io::RandomAccessFile
     std::vector<Segment> segments_;
 };
 
+/* One column of the row group that is being read. */
+struct Stream {
+    std::unique_ptr<arrow::RecordBatchReader> batches;
+    std::shared_ptr<arrow::RecordBatch> held; /* its first `used` rows are given out */
+    int64_t used = 0;
+    int64_t left() const { return held ? held->num_rows() - used : 0; }
+};
+
 } // namespace leat
 
 struct leat_parquet_reader {
@@ -119,9 +128,9 @@ struct leat_parquet_reader {
     int64_t start_row = 0;    /* reading begins with its row group, */
     int64_t first_row = 0;    /* which begins with this row */
     std::unique_ptr<parquet::arrow::FileReader> file;
-    std::unique_ptr<arrow::RecordBatchReader> batches;
-    bool is_open = false;  /* the row group is being read */
-    int64_t rows_left = 0; /* of it, when no column is wanted */
+    std::vector<leat::Stream> streams; /* one a column */
+    bool is_open = false;              /* the row group is being read */
+    int64_t rows_left = 0;             /* of it */
 };
 
 namespace leat
@@ -308,12 +317,18 @@ static arrow::Status open_row_group(leat_parquet_reader *self, int32_t rows_max)
     }
     auto raw = parquet::ParquetFileReader::Open(self->source, parquet::ReaderProperties(pool()), self->metadata);
     ARROW_RETURN_NOT_OK(parquet::arrow::FileReader::Make(pool(), std::move(raw), properties, &self->file));
-    return self->file->GetRecordBatchReader({self->row_group}, self->columns, &self->batches);
+    /* Column by column: of several at once Arrow believes that they are equally long, and reads where they are not. */
+    self->streams.resize(self->columns.size());
+    for (size_t i = 0; i < self->columns.size(); i++) {
+        auto *batches = &self->streams[i].batches;
+        ARROW_RETURN_NOT_OK(self->file->GetRecordBatchReader({self->row_group}, {self->columns[i]}, batches));
+    }
+    return arrow::Status::OK();
 }
 
 static void close_row_group(leat_parquet_reader *self)
 {
-    self->batches.reset();
+    self->streams.clear();
     self->file.reset();
     self->is_open = false;
     self->row_group++;
@@ -325,13 +340,37 @@ static void close_row_group(leat_parquet_reader *self)
     self->source->drop_before(first);
 }
 
+/* Lowers *rows to what every column has ready. */
+static arrow::Status fill(leat_parquet_reader *self, int64_t *rows)
+{
+    for (size_t i = 0; i < self->streams.size(); i++) {
+        Stream &stream = self->streams[i];
+        while (stream.left() == 0) {
+            stream.used = 0;
+            ARROW_RETURN_NOT_OK(stream.batches->ReadNext(&stream.held));
+            if (stream.held) continue;
+            return arrow::Status::Invalid("column '", self->names[i], "' ends ", self->rows_left,
+                                          " rows before its row group does");
+        }
+        *rows = std::min(*rows, stream.left());
+    }
+    return arrow::Status::OK();
+}
+
 static arrow::Status next_batch(leat_parquet_reader *self, int32_t rows_max, std::shared_ptr<arrow::RecordBatch> *out)
 {
-    if (!self->columns.empty()) return self->batches->ReadNext(out);
     int64_t rows = std::min(self->rows_left, static_cast<int64_t>(rows_max));
+    if (rows <= 0) return arrow::Status::OK();
+    ARROW_RETURN_NOT_OK(fill(self, &rows));
+    arrow::FieldVector fields;
+    arrow::ArrayVector arrays;
+    for (Stream &stream : self->streams) {
+        fields.push_back(stream.held->schema()->field(0));
+        arrays.push_back(stream.held->column(0)->Slice(stream.used, rows));
+        stream.used += rows;
+    }
     self->rows_left -= rows;
-    if (rows > 0)
-        *out = arrow::RecordBatch::Make(arrow::schema({}), rows, std::vector<std::shared_ptr<arrow::Array>>());
+    *out = arrow::RecordBatch::Make(arrow::schema(fields), rows, arrays);
     return arrow::Status::OK();
 }
 

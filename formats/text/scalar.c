@@ -53,8 +53,8 @@ bool leat_scalar_decimal(const char *text, size_t length, int32_t precision, int
     for (int32_t p = 0; p < precision; p++)
         limit *= 10;
     for (; shift > 0 && value != 0; shift--) {
+        if (value > (limit - 1) / 10) return false;
         value *= 10;
-        if (value >= limit) return false;
     }
     int last = 0;
     for (; shift < 0 && (value != 0 || last != 0); shift++) {

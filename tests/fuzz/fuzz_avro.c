@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "formats/avro/avro.h"
+#include "tests/fuzz/fuzz.h"
 
 static const char wanted_text[] = "{\"type\":\"record\",\"name\":\"r\",\"fields\":[{\"name\":\"_VERSION\",\"type\":["
                                   "\"null\",\"double\"],\"default\":null},"
@@ -19,8 +20,6 @@ static void read_all(const uint8_t *data, size_t size, const leat_avro_schema *w
     while (has_value && leat_avro_file_next(&file, wanted, arena, &has_value, &value, NULL) == LEAT_OK)
         continue;
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -5,6 +5,7 @@
 #include "paimon/scan.h"
 #include "paimon/schema.h"
 #include "paimon/snapshot.h"
+#include "tests/fuzz/fuzz.h"
 
 static void read_schema(const uint8_t *data, size_t size, leat_arena *arena)
 {
@@ -40,8 +41,6 @@ static void read_row(const uint8_t *data, size_t size)
     }
     leat_bytes_done(&text);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

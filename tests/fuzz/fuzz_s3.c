@@ -7,6 +7,7 @@
 #include "storage/s3_answer.h"
 #include "storage/s3_http.h"
 #include "storage/s3_options.h"
+#include "tests/fuzz/fuzz.h"
 
 static leat_code take(void *arg, const leat_s3_object *object, leat_error *error)
 {
@@ -47,8 +48,6 @@ static void read_profile(const uint8_t *data, size_t size)
     if (text && leat_ini_find(text, "default", "region", &value, NULL) == LEAT_OK) leat_free(value);
     leat_free(text);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -149,7 +149,7 @@ static leat_code sink_resume_snapshot(leat_operator *operator, leat_operator_sna
             if (error) *error = write->error;
             return write->code;
         }
-        LEAT_ASSERT(self->prepared_count < PREPARED_MAX);
+        if (self->prepared_count == PREPARED_MAX) return leat_fail(error, LEAT_LIMIT, "nobody confirms");
         prepared *added = &self->prepared[self->prepared_count++];
         added->checkpoint_id = write->checkpoint_id;
         snprintf(added->path, sizeof added->path, "%s", write->path);

@@ -26,6 +26,8 @@ static leat_code read_config(const uint8_t *data, size_t size, sim_splits *out, 
     out->split_rows = leat_reader_i64(&reader);
     out->rows_per_second = leat_reader_i64(&reader);
     out->batch_rows = (int32_t)leat_reader_i64(&reader);
+    bool is_sane = out->first >= 0 && out->end <= SIM_NUMBERS_MAX && out->split_rows > 0 && out->rows_per_second > 0;
+    if (!is_sane) return leat_fail(error, LEAT_CORRUPT, "split configuration");
     return leat_reader_check(&reader, true, "split configuration", error);
 }
 
@@ -136,11 +138,12 @@ typedef struct reader {
 
 static leat_code hold(reader *self, leat_reader *bytes, leat_error *error)
 {
-    LEAT_ASSERT(self->held_count < HELD_MAX);
-    range *added = &self->held[self->held_count++];
-    added->start = leat_reader_i64(bytes);
-    added->count = leat_reader_i64(bytes);
-    return bytes->failed ? leat_fail(error, LEAT_CORRUPT, "split") : LEAT_OK;
+    range added = {.start = leat_reader_i64(bytes), .count = leat_reader_i64(bytes)};
+    bool is_whole = !bytes->failed && added.start >= 0 && added.start <= SIM_NUMBERS_MAX && added.count > 0 &&
+                    added.count <= SIM_NUMBERS_MAX;
+    if (!is_whole || self->held_count == HELD_MAX) return leat_fail(error, LEAT_CORRUPT, "split");
+    self->held[self->held_count++] = added;
+    return LEAT_OK;
 }
 
 static leat_code reader_open(leat_operator *operator, const leat_restored * restored, leat_error *error)
