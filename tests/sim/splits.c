@@ -138,7 +138,9 @@ typedef struct reader {
 
 static leat_code hold(reader *self, leat_reader *bytes, leat_error *error)
 {
-    range added = {.start = leat_reader_i64(bytes), .count = leat_reader_i64(bytes)};
+    range added;
+    added.start = leat_reader_i64(bytes);
+    added.count = leat_reader_i64(bytes);
     bool is_whole = !bytes->failed && added.start >= 0 && added.start <= SIM_NUMBERS_MAX && added.count > 0 &&
                     added.count <= SIM_NUMBERS_MAX;
     if (!is_whole || self->held_count == HELD_MAX) return leat_fail(error, LEAT_CORRUPT, "split");
