@@ -70,7 +70,7 @@ test_faults() {
     build_services
     configure_asan
     rm -f build-test/faults.xml
-    LEAT_BUILD="$PWD/build-asan" pytest -q --junitxml=build-test/faults.xml tests/faults "$@"
+    LEAT_BUILD="$PWD/build-asan" pytest -q -m "not long" --junitxml=build-test/faults.xml tests/faults "$@"
     report junit build-test/faults.xml
 }
 

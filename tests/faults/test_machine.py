@@ -72,8 +72,18 @@ def machine(build: Path, tmp_path: Path) -> Iterator[Machine]:
         assert not made.cluster.stop()
 
 
-@pytest.mark.parametrize("kind", ["ENOSPC", "EDQUOT", "EROFS", "EIO"])
-@pytest.mark.parametrize("tolerated", [0, 1000])
+@pytest.mark.parametrize(
+    ("kind", "tolerated"),
+    [
+        ("ENOSPC", 0),
+        ("EIO", 1000),
+        *(
+            pytest.param(kind, tolerated, marks=pytest.mark.long)
+            for kind, tolerated in (("ENOSPC", 1000), ("EDQUOT", 0), ("EDQUOT", 1000), ("EROFS", 0), ("EROFS", 1000))
+        ),
+        pytest.param("EIO", 0, marks=pytest.mark.long),
+    ],
+)
 def test_a_disk_that_fails_for_a_while_is_outlasted(machine: Machine, kind: str, tolerated: int) -> None:
     machine.start(tolerated)
     said = len(machine.lines())
