@@ -59,11 +59,12 @@ static void retain(leat_jm_job *job, int64_t checkpoint_id)
 
 static leat_code begin_afresh(leat_jm_job *job, const leat_jm_submission *submission, leat_error *error)
 {
-    if (submission->damage.code == LEAT_OK) return LEAT_OK;
-    *error = submission->damage;
-    (void)leat_fail_in(error, error->code, "no checkpoint of job %s is whole", job->id_text);
+    leat_code code = submission->damage.code;
+    if (code == LEAT_OK) return code;
+    if (error) *error = submission->damage;
+    (void)leat_fail_in(error, code, "no checkpoint of job %s is whole", job->id_text);
     leat_fail_hint(error, "bring the object back, and start the job manager again");
-    return error->code;
+    return code;
 }
 
 leat_code leat_jm_checkpoints_begin_at(leat_jm_job *job, leat_jm_submission *submission, leat_error *error)

@@ -165,14 +165,18 @@ static leat_code load_listed(const leat_job_store *self, const leat_storage_list
         char *path = path_of(self, names->entries[i].name);
         if (!path) return leat_fail_no_memory(error);
         Leat__Pb__JobRecord *record = NULL;
-        leat_code code = load_one(self, path, &record, error);
+        leat_error found = {0};
+        leat_code code = load_one(self, path, &record, &found);
         leat_free(path);
         if (code == LEAT_CORRUPT || code == LEAT_UNSUPPORTED) {
-            leat_log(LEAT_LOG_ERROR, "jobmanager", "a job can't be gone on with: %s", error->text);
+            leat_log(LEAT_LOG_ERROR, "jobmanager", "a job can't be gone on with: %s", found.text);
             continue;
         }
         if (code == LEAT_NOT_FOUND) continue; /* removed since it was listed */
-        LEAT_TRY(code);
+        if (code != LEAT_OK) {
+            if (error) *error = found;
+            return code;
+        }
         if (leat_grow(&out->list, &out->capacity, out->count + 1, sizeof *out->list, error) != LEAT_OK) {
             leat__pb__job_record__free_unpacked(record, NULL);
             return leat_fail_no_memory(error);

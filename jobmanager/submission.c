@@ -213,11 +213,16 @@ leat_code leat_jobmanager_load(const leat_job_store *store, leat_jm_recovery *ou
             continue;
         }
         leat_jm_submission *loaded = &out->list[out->count++];
-        code = load_record(store->env->storage, record, loaded, error);
-        if (code == LEAT_OK || leat_code_is_transient(code)) continue;
+        leat_error found = {0};
+        code = load_record(store->env->storage, record, loaded, &found);
+        if (code == LEAT_OK) continue;
+        if (leat_code_is_transient(code)) {
+            if (error) *error = found;
+            break;
+        }
         char id[LEAT_JM_JOB_ID_TEXT_BYTES];
         leat_jm_print_job_id(loaded->job_id, id);
-        leat_log(LEAT_LOG_ERROR, "jobmanager", "job %s can't be gone on with: %s", id, error ? error->text : "");
+        leat_log(LEAT_LOG_ERROR, "jobmanager", "job %s can't be gone on with: %s", id, found.text);
         leat_jm_submission_done(loaded);
         out->count--;
         code = LEAT_OK;

@@ -101,7 +101,8 @@ static void begin(sim_world *world)
                               .rows_per_second = 2000,
                               .rows_count = -1,
                               .sources = 1,
-                              .split_rows = 50};
+                              .split_rows = 50,
+                              .batch_rows = 64};
     sim_world_init(world, 1, &good);
     set(world, "execution.checkpointing.interval", "40");
     set(world, "restart-strategy.type", "fixed-delay");

@@ -126,7 +126,7 @@ static void follow(leat_operator_context *context, const char *topic)
 }
 
 static const leat_operator_host host_vtable = {emit,       emit_watermark, wake,      set_timer, spawn_for,
-                                               send_event, collect,        set_gauge, follow};
+                                               send_event, collect,        set_gauge, follow,    NULL};
 
 static void assign(leat_enumerator_context *context, int32_t subtask, const uint8_t *split, size_t size)
 {

@@ -19,8 +19,8 @@ const char *sim_counting_topic(int32_t number)
 
 int32_t sim_counting_number(const uint8_t *config, size_t size)
 {
-    LEAT_ASSERT(size == 1);
-    return config[0];
+    enum { NUMBERS = 12 };
+    return size == 1 ? config[0] % NUMBERS : 0; /* a fuzzer's graph may say anything */
 }
 
 /* --- the sink: rows of a checkpoint are written to an object by a job, then prepared; carried until confirmed --- */

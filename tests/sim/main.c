@@ -31,7 +31,7 @@ typedef struct arguments {
     double minutes; /* 0: by the number of seeds */
     int workers;
     bool is_verbose, is_logged, is_plain; /* plain: a seed that fails is not made smaller */
-    const char *known; /* a file of seeds that failed once */
+    const char *known;                    /* a file of seeds that failed once */
 } arguments;
 
 static double now_seconds(void)

@@ -26,7 +26,8 @@ static leat_code read_config(const uint8_t *data, size_t size, sim_splits *out, 
     out->split_rows = leat_reader_i64(&reader);
     out->rows_per_second = leat_reader_i64(&reader);
     out->batch_rows = (int32_t)leat_reader_i64(&reader);
-    bool is_sane = out->first >= 0 && out->end <= SIM_NUMBERS_MAX && out->split_rows > 0 && out->rows_per_second > 0;
+    bool is_sane = out->first >= 0 && out->end <= SIM_NUMBERS_MAX && out->split_rows > 0 && out->rows_per_second > 0 &&
+                   out->batch_rows > 0;
     if (!is_sane) return leat_fail(error, LEAT_CORRUPT, "split configuration");
     return leat_reader_check(&reader, true, "split configuration", error);
 }

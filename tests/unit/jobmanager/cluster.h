@@ -151,6 +151,7 @@ static inline leat_jm_job *cluster_submit(cluster *self, const cluster_vertex *v
 {
     Leat__Pb__Operator operators[CLUSTER_VERTICES_MAX], *chains[CLUSTER_VERTICES_MAX];
     Leat__Pb__Vertex made[CLUSTER_VERTICES_MAX], *all[CLUSTER_VERTICES_MAX];
+    Leat__Pb__Edge edges[CLUSTER_VERTICES_MAX], *all_edges[CLUSTER_VERTICES_MAX];
     for (size_t i = 0; i < count; i++) {
         leat__pb__operator__init(&operators[i]);
         char *name = (char *)(uintptr_t)vertices[i].name;
@@ -169,18 +170,30 @@ static inline leat_jm_job *cluster_submit(cluster *self, const cluster_vertex *v
         made[i].has_enumerator_config = made[i].has_committer_config = true;
         made[i].enumerator_config = made[i].committer_config = config;
         all[i] = &made[i];
+        leat__pb__edge__init(&edges[i]);
+        edges[i].source = (uint32_t)i;
+        edges[i].target = (uint32_t)i + 1;
+        all_edges[i] = &edges[i];
     }
     Leat__Pb__JobGraph graph = LEAT__PB__JOB_GRAPH__INIT;
     graph.version = 1;
     graph.name = (char[]){"a job"};
     graph.vertices = all;
     graph.n_vertices = count;
+    graph.edges = all_edges;
+    graph.n_edges = count - 1;
     leat_bytes packed = {0};
     leat__pb__job_graph__pack(&graph, leat_bytes_extend(&packed, leat__pb__job_graph__get_packed_size(&graph)));
     leat_jm_job *job = NULL;
     assert_int_equal(leat_jobmanager_submit(&self->manager, NULL, &packed, &job, NULL), LEAT_OK);
     cluster_settle(self, 0);
     return job;
+}
+
+/* Each vertex may be a region of its own. */
+static inline uint32_t cluster_attempt(const leat_jm_job *job, uint32_t vertex)
+{
+    return job->regions[job->tasks[vertex].region].attempt;
 }
 
 /* `topic`: what the task follows; NULL: nothing. */
@@ -190,7 +203,7 @@ static inline void cluster_report(cluster *self, leat_jm_job *job, uint32_t vert
     Leat__Pb__TaskStateChanged message = LEAT__PB__TASK_STATE_CHANGED__INIT;
     char *topics[] = {(char *)(uintptr_t)topic};
     message.job = (ProtobufCBinaryData){LEAT_JM_JOB_ID_BYTES, job->id};
-    message.attempt = job->attempt;
+    message.attempt = cluster_attempt(job, vertex);
     message.vertex = vertex;
     message.state = state;
     message.topics = topics;
@@ -226,7 +239,7 @@ static inline void cluster_checkpoint(cluster *self, leat_jm_job *job)
         part.n_committables = job->graph->vertices[i]->committer && !is_idle;
         Leat__Pb__CheckpointAck message = LEAT__PB__CHECKPOINT_ACK__INIT;
         message.job = (ProtobufCBinaryData){LEAT_JM_JOB_ID_BYTES, job->id};
-        message.attempt = job->attempt;
+        message.attempt = cluster_attempt(job, (uint32_t)i);
         message.checkpoint = self->triggered;
         message.vertex = (uint32_t)i;
         message.operators = parts;
