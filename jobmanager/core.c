@@ -254,8 +254,12 @@ int64_t leat_jobmanager_on_tick(leat_jobmanager *self)
 {
     int64_t now_ms = leat_jm_mono_ms(self), next_ms = now_ms + TICK_MS_MAX;
     int64_t timeout_ms = leat_config_duration_ms(self->config, LEAT_OPTION_HEARTBEAT_TIMEOUT);
+    /* Who was still itself has heard nobody: what they said meanwhile is yet to be read. */
+    bool was_still = self->ticked_ms && now_ms - self->ticked_ms > 2 * TICK_MS_MAX;
+    self->ticked_ms = now_ms;
     for (size_t i = 0; i < self->taskmanagers_count; i++) {
         leat_jm_taskmanager *taskmanager = &self->taskmanagers[i];
+        if (was_still) taskmanager->heard_mono_ms = now_ms;
         if (taskmanager->is_alive && now_ms - taskmanager->heard_mono_ms > timeout_ms) {
             leat_jm_taskmanager_lost(self, (int32_t)i, "its heartbeats stopped");
         }

@@ -220,6 +220,7 @@ struct leat_jobmanager {
     uint64_t leader_epoch;
     bool is_deposed; /* another job manager leads: this one has to end, and to touch nothing more */
     int64_t started_ms;
+    int64_t ticked_ms; /* monotonic; 0: not yet */
     leat_jm_taskmanager *taskmanagers;
     size_t taskmanagers_count, taskmanagers_capacity;
     leat_jm_job *jobs;    /* newest first */
