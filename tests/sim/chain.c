@@ -273,7 +273,7 @@ void sim_expire(sim_world *world, const char *table_path, int64_t retained)
     sim_process process = sim_looker(world);
     sim_chain *all = sim_chain_new(), *kept = sim_chain_new();
     leat_error error = {0};
-    int64_t first, latest;
+    int64_t first = 0, latest = 0;
     leat_code code = leat_paimon_snapshot_earliest_id(&process.env, table_path, &first, &error);
     if (code == LEAT_OK) code = leat_paimon_snapshot_latest_id(&process.env, table_path, &latest, &error);
     int64_t earliest = latest - retained + 1;
