@@ -138,7 +138,10 @@ static void on_commit_failed(leat_jm_job *job, Leat__Pb__CheckpointMetadata *met
         }
         leat_metadata_free(metadata);
     }
-    if (result->is_torn)
+    bool is_first = !job->completed && checkpoint_id <= job->resumed_id; /* nothing but it to begin from is known */
+    if (result->code == LEAT_CONFLICT && is_first) job->conflicted_id = checkpoint_id;
+    bool is_given = is_first && leat_jm_is_given(job, checkpoint_id); /* whoever gave it chooses another */
+    if (result->is_torn || (result->code == LEAT_CONFLICT && is_given))
         leat_jm_fail_for_good(job, "committer", error);
     else
         leat_jm_fail(job, "committer", error);

@@ -8,7 +8,8 @@
 #include "jobmanager/metadata.h"
 
 /* An attempt could not be restored because something is missing or not as it was written. If that is an object of the
- * checkpoint, the job goes on from the newest older one that is whole. */
+ * checkpoint, the job goes on from the newest older one that is whole. So it does when the checkpoint that a job
+ * manager before has left can't be committed: from the beginning it would write what the sinks hold once more. */
 
 static const int64_t examine_again_ms = 1000;
 
@@ -19,7 +20,7 @@ typedef struct examination {
     int64_t checkpoint_id;
     char *dir;
     bool is_given;                                /* not the job's own: whoever gave it chooses another */
-    const Leat__Pb__CheckpointMetadata *metadata; /* the owner's, kept while it examines */
+    const Leat__Pb__CheckpointMetadata *metadata; /* the owner's, kept while it examines; NULL: it can't be committed */
     Leat__Pb__CheckpointMetadata *older;
     leat_error damage; /* code OK: it is whole */
     leat_code code;    /* whether that could be found out */
@@ -40,6 +41,12 @@ static leat_code find_older(examination *self, leat_env *env, leat_error *error)
 static void run_examination(leat_job *job, leat_env *env)
 {
     examination *self = (examination *)job;
+    if (!self->metadata) {
+        self->code = find_older(self, env, &self->error);
+        (void)leat_fail(&self->damage, LEAT_CONFLICT, "its rows conflict with what is in the tables");
+        self->damage.code = LEAT_CONFLICT;
+        return;
+    }
     leat_code code =
         leat_checkpoint_verify(env->storage, self->dir, self->metadata, LEAT_CHECKPOINT_BYTES, &self->damage);
     bool is_damaged = code == LEAT_CORRUPT || code == LEAT_NOT_FOUND;
@@ -62,18 +69,19 @@ static void done_examination(leat_job *job, leat_env *env)
 static void fail_without_older(leat_jm_job *job, examination *self)
 {
     (void)leat_fail_in(&self->damage, self->damage.code,
-                       "checkpoint %" PRId64 " can't be restored, and there is no older one that is whole",
-                       self->checkpoint_id);
-    leat_fail_hint(&self->damage, "bring the object back and start the job with --from-checkpoint %s/chk-%" PRId64,
-                   self->dir, self->checkpoint_id);
+                       "checkpoint %" PRId64 " can't be %s, and there is no older one that is whole",
+                       self->checkpoint_id, self->metadata ? "restored" : "committed");
+    if (self->metadata)
+        leat_fail_hint(&self->damage, "bring the object back and start the job with --from-checkpoint %s/chk-%" PRId64,
+                       self->dir, self->checkpoint_id);
     leat_jm_fail_for_good(job, "restore", &self->damage);
 }
 
 static void fall_back(leat_jm_job *job, examination *self)
 {
     (void)leat_fail_in(&self->damage, self->damage.code,
-                       "checkpoint %" PRId64 " is damaged; the job goes on from checkpoint %" PRIu64,
-                       self->checkpoint_id, self->older->checkpoint);
+                       "checkpoint %" PRId64 " %s; the job goes on from checkpoint %" PRIu64, self->checkpoint_id,
+                       self->metadata ? "is damaged" : "can't be committed", self->older->checkpoint);
     leat_log(LEAT_LOG_ERROR, "checkpoint", "job %s: %s", job->id_text, self->damage.text);
     leat_jm_checkpoints_go_back(job, self->older);
     self->older = NULL;
@@ -98,6 +106,7 @@ static void on_examined(leat_jobmanager *manager, leat_jm_message *message)
         job->restart_at_ms = leat_jm_mono_ms(manager) + examine_again_ms;
     } else {
         job->is_suspect = false;
+        job->conflicted_id = 0;
         if (self->older)
             fall_back(job, self);
         else if (self->damage.code != LEAT_OK)
@@ -111,17 +120,19 @@ static void on_examined(leat_jobmanager *manager, leat_jm_message *message)
 
 bool leat_jm_examine_suspect(leat_jm_job *job)
 {
-    if (!job->is_suspect || !job->completed) return false;
+    bool is_conflicted = job->conflicted_id != 0;
+    if (!is_conflicted && (!job->is_suspect || !job->completed)) return false;
+    int64_t checkpoint_id = is_conflicted ? job->conflicted_id : (int64_t)job->completed->checkpoint;
     examination *self = leat_calloc(1, sizeof *self);
-    char *dir = leat_strdup(leat_jm_completed_dir(job));
+    char *dir = leat_strdup(is_conflicted ? job->checkpoint_dir : leat_jm_completed_dir(job));
     if (self && dir) {
         *self = (examination){.job = {.run = run_examination, .done = done_examination},
                               .message = {.handle = on_examined},
                               .owner = job,
-                              .checkpoint_id = (int64_t)job->completed->checkpoint,
+                              .checkpoint_id = checkpoint_id,
                               .dir = dir,
-                              .is_given = leat_jm_is_given(job, (int64_t)job->completed->checkpoint),
-                              .metadata = job->completed};
+                              .is_given = !is_conflicted && leat_jm_is_given(job, checkpoint_id),
+                              .metadata = is_conflicted ? NULL : job->completed};
         job->io_running++;
         job->is_examining = true;
         if (leat_env_spawn(job->jobmanager->env, &self->job, NULL) == LEAT_OK) return true;
@@ -130,6 +141,10 @@ bool leat_jm_examine_suspect(leat_jm_job *job)
     }
     leat_free(self);
     leat_free(dir);
+    if (is_conflicted) { /* no attempt may begin without an answer */
+        job->restart_at_ms = leat_jm_mono_ms(job->jobmanager) + examine_again_ms;
+        return true;
+    }
     job->is_suspect = false; /* no memory: the next attempt tells again */
     return false;
 }

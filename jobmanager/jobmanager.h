@@ -185,7 +185,8 @@ struct leat_jm_job {
     bool must_look_ahead;
     bool is_suspect; /* the last attempt could not be restored: are the checkpoint's objects whole? */
     bool is_examining;
-    int64_t *retained; /* ids, oldest first */
+    int64_t conflicted_id; /* the checkpoint to go on from can't be committed: an older one is looked for; 0: none */
+    int64_t *retained;     /* ids, oldest first */
     size_t retained_count, retained_capacity;
     int64_t *aborted; /* ids of checkpoints that may have left objects */
     size_t aborted_count, aborted_capacity;

@@ -287,11 +287,21 @@ typedef struct remove_job {
     char *folder;
 } remove_job;
 
+/* The metadata goes first: a folder that is half removed must not look like a checkpoint that is damaged. */
+static leat_code remove_checkpoint(leat_storage *storage, const char *folder, leat_error *error)
+{
+    char *metadata = leat_format("%s/_metadata", folder);
+    if (!metadata) return leat_fail_no_memory(error);
+    leat_code code = leat_storage_remove(storage, metadata, error);
+    leat_free(metadata);
+    return code == LEAT_OK ? leat_storage_remove_folder(storage, folder, error) : code;
+}
+
 static void run_remove(leat_job *job, leat_env *env)
 {
     remove_job *removal = (remove_job *)job;
     leat_error error = {0};
-    if (leat_storage_remove_folder(env->storage, removal->folder, &error) != LEAT_OK) {
+    if (remove_checkpoint(env->storage, removal->folder, &error) != LEAT_OK) {
         leat_log(LEAT_LOG_WARN, "checkpoint", "an old checkpoint stays: %s", error.text);
     }
 }

@@ -104,7 +104,7 @@ static void draw_restart(sim_world *dice, uint64_t off, leat_config *config)
     set_number(config, LEAT_OPTION_RESTART_BACKOFF_RESET, most_ms * 2, " ms");
     set_number(config, LEAT_OPTION_RESTART_RATE_DELAY, delay_ms, " ms");
     set_number(config, LEAT_OPTION_RESTART_RATE_MAX, LEAT_RESTART_RATE_MAX, "");
-    set_number(config, LEAT_OPTION_RESTART_RATE_INTERVAL, 1000, " ms");
+    set_number(config, LEAT_OPTION_RESTART_RATE_INTERVAL, 100, " ms");
 }
 
 void sim_draw_cluster(sim_world *dice, uint64_t off, leat_config *config)
