@@ -120,14 +120,21 @@ leat_code leat_checkpoint_verify(leat_storage *storage, const char *dir, const L
 
 /* --- finding --- */
 
-static leat_code load(leat_storage *storage, const char *dir, int64_t checkpoint_id, leat_checkpoint_depth depth,
-                      bool *was_completed, Leat__Pb__CheckpointMetadata **out, leat_error *error)
+leat_code leat_checkpoint_load(leat_storage *storage, const char *dir, int64_t checkpoint_id,
+                               Leat__Pb__CheckpointMetadata **out, leat_error *error)
 {
     char *path = leat_format("%s/chk-%" PRId64 "/_metadata", dir, checkpoint_id);
     if (!path) return leat_fail_no_memory(error);
-    Leat__Pb__CheckpointMetadata *metadata = NULL;
-    leat_code code = leat_metadata_load(storage, path, &metadata, error);
+    leat_code code = leat_metadata_load(storage, path, out, error);
     leat_free(path);
+    return code;
+}
+
+static leat_code load_whole(leat_storage *storage, const char *dir, int64_t checkpoint_id, leat_checkpoint_depth depth,
+                            bool *was_completed, Leat__Pb__CheckpointMetadata **out, leat_error *error)
+{
+    Leat__Pb__CheckpointMetadata *metadata = NULL;
+    leat_code code = leat_checkpoint_load(storage, dir, checkpoint_id, &metadata, error);
     *was_completed = code != LEAT_NOT_FOUND;
     if (code == LEAT_OK) code = leat_checkpoint_verify(storage, dir, metadata, depth, error);
     if (code == LEAT_OK)
@@ -146,7 +153,7 @@ leat_code leat_checkpoint_find(leat_storage *storage, const char *dir, const lea
         if (ids->list[i] >= before) continue;
         bool was_completed;
         leat_error found = {0};
-        leat_code code = load(storage, dir, ids->list[i], depth, &was_completed, out, &found);
+        leat_code code = load_whole(storage, dir, ids->list[i], depth, &was_completed, out, &found);
         if (code == LEAT_OK || !was_completed) continue;
         if (code != LEAT_CORRUPT && code != LEAT_NOT_FOUND) { /* storage is away, or another version: not damage */
             if (error) *error = found;

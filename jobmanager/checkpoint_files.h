@@ -25,6 +25,12 @@ LEAT_CHECKED leat_code leat_checkpoint_verify(leat_storage *storage, const char 
                                               const Leat__Pb__CheckpointMetadata *metadata, leat_checkpoint_depth depth,
                                               leat_error *error);
 
+/* What a completed one says; its objects are not looked at. LEAT_NOT_FOUND when it is not there, or was never
+ * completed.
+ */
+LEAT_CHECKED leat_code leat_checkpoint_load(leat_storage *storage, const char *dir, int64_t checkpoint_id,
+                                            Leat__Pb__CheckpointMetadata **out, leat_error *error);
+
 /* The newest one below `before` that was completed and is whole; *out is NULL when there is none. What is wrong with
  * the newest damaged one on the way is in `damage`, all are logged. */
 LEAT_CHECKED leat_code leat_checkpoint_find(leat_storage *storage, const char *dir, const leat_checkpoint_ids *ids,

@@ -108,12 +108,6 @@ void leat_jm_on_heartbeat(leat_jobmanager *self, const char *from, const Leat__P
     reply_registered(self, index); /* the answer keeps the lease */
 }
 
-static bool is_over(const leat_jm_task *task)
-{
-    return task->state == LEAT__PB__TASK_STATE__TASK_FINISHED || task->state == LEAT__PB__TASK_STATE__TASK_CANCELED ||
-           task->state == LEAT__PB__TASK_STATE__TASK_FAILED;
-}
-
 /* Its slots of the job are gone, and its tasks. Those of one region fail it once, whatever becomes of the job. */
 static void lose_tasks(leat_jm_job *job, int32_t taskmanager, const char *why)
 {
@@ -124,7 +118,7 @@ static void lose_tasks(leat_jm_job *job, int32_t taskmanager, const char *why)
     }
     for (int32_t i = 0; i < job->tasks_count; i++) {
         leat_jm_task *task = &job->tasks[i];
-        if (task->taskmanager != taskmanager || is_over(task)) continue;
+        if (task->taskmanager != taskmanager || leat_jm_task_is_over(task)) continue;
         task->state = LEAT__PB__TASK_STATE__TASK_FAILED;
         task->ended_ms = leat_jm_now_ms(self);
         task->is_lost = true;

@@ -327,13 +327,20 @@ static leat_code start_one(leat_jm_job *job, int32_t vertex, leat_jm_enumerator 
     return queue_call(self, CALL_START, has_state, &state) ? LEAT_OK : leat_fail_no_memory(error);
 }
 
-static void free_one(leat_jm_enumerator *self)
+/* What has not begun is not needed any more. */
+static void drop_calls(leat_jm_enumerator *self)
 {
     while (self->first) {
         call *dropped = self->first;
         self->first = dropped->next;
         free_call(dropped);
     }
+    self->last = &self->first;
+}
+
+static void free_one(leat_jm_enumerator *self)
+{
+    drop_calls(self);
     if (self->enumerator) self->enumerator->vtable->close(self->enumerator);
     for (int32_t g = 0; self->gates && g < self->context.parallelism; g++) {
         while (self->gates[g].held) {
@@ -380,16 +387,10 @@ void leat_jm_enumerators_stop(leat_jm_job *job)
 {
     for (int32_t i = 0; i < job->enumerators_count; i++) {
         leat_jm_enumerator *self = &job->enumerators[i];
-        bool is_needed = job->state != LEAT_JOB_CANCELLING && !leat_jm_is_down(job, self->vertex);
-        if (self->is_stopping || self->has_ended || is_needed) continue;
+        if (self->is_stopping || !leat_jm_is_down(job, self->vertex)) continue;
         self->is_stopping = true;
         self->topic = NULL;
-        while (self->first) { /* what has not begun is not needed any more */
-            call *dropped = self->first;
-            self->first = dropped->next;
-            free_call(dropped);
-        }
-        self->last = &self->first;
+        drop_calls(self);
         (void)queue_call(self, CALL_CLOSE, 0, NULL);
     }
 }

@@ -164,7 +164,7 @@ leat_jm_task *leat_jm_find_task(leat_jm_job *job, uint32_t vertex, uint32_t subt
     return NULL;
 }
 
-static bool task_is_over(const leat_jm_task *task)
+bool leat_jm_task_is_over(const leat_jm_task *task)
 {
     return task->state == LEAT__PB__TASK_STATE__TASK_FINISHED || task->state == LEAT__PB__TASK_STATE__TASK_CANCELED ||
            task->state == LEAT__PB__TASK_STATE__TASK_FAILED;
@@ -343,7 +343,7 @@ void leat_jm_check_ended(leat_jm_job *job)
     if (leat_job_state_is_terminal(job->state)) return;
     if (!job->has_attempt) return; /* nothing was deployed, or it was handled already */
     bool is_restart = job->state == LEAT_JOB_RESTARTING;
-    if (is_restart ? !all_tasks_down(job, task_is_over) : !all_tasks(job, task_is_over)) return;
+    if (is_restart ? !all_tasks_down(job, leat_jm_task_is_over) : !all_tasks(job, leat_jm_task_is_over)) return;
     bool is_success = all_tasks(job, task_is_finished) && job->state == LEAT_JOB_RUNNING;
     if (!is_restart) set_all(job, true);
     /* No checkpoint is worth beginning any more; else there would always be one on its way to storage. */
@@ -400,11 +400,11 @@ void leat_jm_on_task_state(leat_jobmanager *self, const Leat__Pb__TaskStateChang
 {
     leat_jm_job *job = message->job.len == LEAT_JM_JOB_ID_BYTES ? leat_jobmanager_find(self, message->job.data) : NULL;
     leat_jm_task *task = job ? leat_jm_find_task(job, message->vertex, message->subtask) : NULL;
-    if (!task || message->attempt != leat_jm_task_attempt(job, task) || task_is_over(task)) return;
+    if (!task || message->attempt != leat_jm_task_attempt(job, task) || leat_jm_task_is_over(task)) return;
     task->state = message->state;
     task->is_at_end = task->is_at_end || (message->has_is_at_end && message->is_at_end);
     if (message->n_topics) leat_jm_take_topics(task, message);
-    if (task_is_over(task)) {
+    if (leat_jm_task_is_over(task)) {
         task->ended_ms = leat_jm_now_ms(self);
         leat_jm_forget_topics(task);
     }

@@ -74,10 +74,9 @@ static leat_code run_inspect(leat_session_work *work, leat_error *error)
     char *dir = NULL;
     int64_t checkpoint_id = 0;
     LEAT_TRY(leat_checkpoint_locate(storage, path, &dir, &checkpoint_id, error));
-    char *file = leat_format("%s/chk-%lld/_metadata", dir, (long long)checkpoint_id);
     Leat__Pb__CheckpointMetadata *metadata = NULL;
     json_t *problems = json_array();
-    leat_code code = file ? leat_metadata_load(storage, file, &metadata, error) : leat_fail_no_memory(error);
+    leat_code code = leat_checkpoint_load(storage, dir, checkpoint_id, &metadata, error);
     if (code == LEAT_OK) code = find_problems(storage, dir, metadata, problems, error);
     if (code == LEAT_OK) {
         work->output = metadata_json(dir, metadata, json_incref(problems));
@@ -85,7 +84,6 @@ static leat_code run_inspect(leat_session_work *work, leat_error *error)
     }
     json_decref(problems);
     leat_metadata_free(metadata);
-    leat_free(file);
     leat_free(dir);
     return code;
 }

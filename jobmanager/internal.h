@@ -92,6 +92,7 @@ void leat_jm_remember(leat_jm_job *job, const char *task, const leat_error *erro
 void leat_jm_fail_for_good(leat_jm_job *job, const char *task, const leat_error *error);
 /* Goes on when tasks, enumerators and committers of an ending attempt have all ended. */
 void leat_jm_check_ended(leat_jm_job *job);
+bool leat_jm_task_is_over(const leat_jm_task *task);
 void leat_jm_tick_job(leat_jm_job *job, int64_t now_ms, int64_t *next_ms);
 leat_jm_task *leat_jm_find_task(leat_jm_job *job, uint32_t vertex, uint32_t subtask);
 

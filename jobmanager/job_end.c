@@ -16,8 +16,7 @@ typedef struct clean_up {
     const leat_job_store *store; /* NULL: the job is not in it */
     Leat__Pb__JobRecord record;
     uint8_t id[LEAT_JM_JOB_ID_BYTES];
-    char *dir;
-    bool keeps_checkpoints;
+    char *dir; /* of its checkpoints; empty: none, or they stay */
 } clean_up;
 
 static leat_code remove_all(leat_storage *storage, const char *dir, leat_error *error)
@@ -35,7 +34,7 @@ leat_code leat_jm_finish_clean_up(const leat_job_store *store, const Leat__Pb__J
 
 static leat_code clean(clean_up *self, leat_env *env, leat_error *error)
 {
-    if (!self->store) return self->keeps_checkpoints ? LEAT_OK : remove_all(env->storage, self->dir, error);
+    if (!self->store) return remove_all(env->storage, self->dir, error);
     LEAT_TRY(leat_job_store_check(self->store, error)); /* else it is the other's job by now */
     LEAT_TRY(leat_job_store_put(self->store, &self->record, error));
     return leat_jm_finish_clean_up(self->store, &self->record, error);
@@ -85,11 +84,9 @@ void leat_jm_clean_up(leat_jm_job *job)
     if (self && dir) {
         *self = (clean_up){.job = {.run = run_clean_up, .done = done_clean_up},
                            .store = job->is_stored ? job->jobmanager->store : NULL,
-                           .dir = dir,
-                           .keeps_checkpoints = keeps};
+                           .dir = dir};
         memcpy(self->id, job->id, sizeof self->id);
         leat__pb__job_record__init(&self->record);
-        self->record.version = 1;
         self->record.job = (ProtobufCBinaryData){sizeof self->id, self->id};
         self->record.commit_user = (char *)(uintptr_t) "";
         self->record.submitted_ms = job->submitted_ms;
@@ -185,7 +182,6 @@ void leat_jm_store_again(leat_jm_job *job)
                       .owner = job,
                       .store = job->jobmanager->store};
     leat__pb__job_record__init(&self->record);
-    self->record.version = 1;
     self->record.job = leat_jm_job_id(job);
     self->record.graph = (ProtobufCBinaryData){job->graph_bytes.size, job->graph_bytes.data};
     self->record.commit_user = job->commit_user;

@@ -115,7 +115,9 @@ leat_code leat_job_store_put(const leat_job_store *self, const Leat__Pb__JobReco
     leat_jm_print_job_id(record->job.data, id);
     char *path = path_of(self, id);
     leat_bytes bytes = {0};
-    leat_code code = path ? leat_seal(&record->base, job_magic, &bytes, error) : leat_fail_no_memory(error);
+    Leat__Pb__JobRecord stored = *record;
+    stored.version = STORE_VERSION;
+    leat_code code = path ? leat_seal(&stored.base, job_magic, &bytes, error) : leat_fail_no_memory(error);
     if (code == LEAT_OK)
         code = leat_storage_put(self->env->storage, path, bytes.data, bytes.size, LEAT_PUT_REPLACE, error);
     leat_bytes_done(&bytes);

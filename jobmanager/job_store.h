@@ -31,7 +31,7 @@ void leat_job_store_done(leat_job_store *self);
 /* LEAT_CANCELED when another job manager leads by now: then nothing may be committed or removed any more. */
 LEAT_CHECKED leat_code leat_job_store_check(const leat_job_store *self, leat_error *error);
 
-/* By the job's id; replaces what is there. */
+/* By the job's id; replaces what is there. The record's version is the store's to set. */
 LEAT_CHECKED leat_code leat_job_store_put(const leat_job_store *self, const Leat__Pb__JobRecord *record,
                                           leat_error *error);
 LEAT_CHECKED leat_code leat_job_store_remove(const leat_job_store *self, const char *job_id, leat_error *error);

@@ -95,10 +95,7 @@ static leat_code load_given(leat_jobmanager *self, const char *path, const Leat_
     int64_t id = 0;
     LEAT_TRY(leat_checkpoint_locate(storage, path, &dir, &id, error));
     out->given_dir = dir;
-    char *file = leat_format("%s/chk-%lld/_metadata", dir, (long long)id);
-    if (!file) return leat_fail_no_memory(error);
-    leat_code code = leat_metadata_load(storage, file, &out->restored, error);
-    leat_free(file);
+    leat_code code = leat_checkpoint_load(storage, dir, id, &out->restored, error);
     if (code == LEAT_OK) code = leat_checkpoint_verify(storage, dir, out->restored, LEAT_CHECKPOINT_SIZES, error);
     if (code == LEAT_CORRUPT || code == LEAT_NOT_FOUND)
         leat_fail_hint(error, "'leat checkpoint inspect %s' shows what is there; an older checkpoint may be whole",
@@ -128,7 +125,6 @@ static leat_code store(leat_jobmanager *self, leat_jm_submission *submission, le
 {
     if (!self->store) return LEAT_OK;
     Leat__Pb__JobRecord record = LEAT__PB__JOB_RECORD__INIT;
-    record.version = 1;
     record.job = (ProtobufCBinaryData){sizeof submission->job_id, submission->job_id};
     record.graph = (ProtobufCBinaryData){submission->graph.size, submission->graph.data};
     record.commit_user = submission->commit_user;
@@ -171,11 +167,7 @@ static leat_code find_checkpoint(leat_storage *storage, const Leat__Pb__JobRecor
     if (out->restored || !record->restored_path) return LEAT_OK;
     int64_t id;
     LEAT_TRY(leat_checkpoint_locate(storage, record->restored_path, &out->given_dir, &id, error));
-    char *file = leat_format("%s/_metadata", record->restored_path);
-    if (!file) return leat_fail_no_memory(error);
-    leat_code code = leat_metadata_load(storage, file, &out->restored, error);
-    leat_free(file);
-    return code;
+    return leat_checkpoint_load(storage, out->given_dir, id, &out->restored, error);
 }
 
 static leat_code load_record(leat_storage *storage, const Leat__Pb__JobRecord *record, leat_jm_submission *out,

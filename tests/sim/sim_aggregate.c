@@ -17,11 +17,7 @@
 #include <string.h>
 
 #include "common/memory.h"
-#include "connectors/registry.h"
-#include "operators/registry.h"
-#include "paimon/registry.h"
 #include "tests/sim/drive.h"
-#include "tests/sim/rows_format.h"
 #include "tests/sim/sql.h"
 #include "tests/sim/table_reader.h"
 
@@ -57,14 +53,6 @@ static int64_t draw(sim_world *dice, void *arg)
         self->rows[i] = 1 + (int64_t)sim_below(dice, (uint64_t)(self->rows_per_second[i] * ms / 1000));
     }
     return self->rows[0] + self->rows[1];
-}
-
-static void add_kinds(leat_registry *registry)
-{
-    sim_rows_format_add();
-    leat_connectors_register(registry);
-    leat_operators_register(registry);
-    leat_paimon_register(registry);
 }
 
 /* A torn write: the object is as long as it was, and its end is zeros. */
@@ -245,7 +233,7 @@ int main(int argc, char **argv)
     static const sim_scenario scenario = {.name = "sim-aggregate",
                                           .plan_bytes = sizeof(plan),
                                           .draw = draw,
-                                          .add_kinds = add_kinds,
+                                          .add_kinds = sim_sql_register,
                                           .make_graph = make_graph,
                                           .check = check,
                                           .may_fail = may_fail,

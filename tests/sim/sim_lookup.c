@@ -12,11 +12,7 @@
 #include <string.h>
 
 #include "common/memory.h"
-#include "connectors/registry.h"
-#include "operators/registry.h"
-#include "paimon/registry.h"
 #include "tests/sim/drive.h"
-#include "tests/sim/rows_format.h"
 #include "tests/sim/sql.h"
 #include "tests/sim/table_reader.h"
 
@@ -87,14 +83,6 @@ static int64_t draw(sim_world *dice, void *arg)
         self->delay_ms = 1 + (int64_t)sim_below(dice, 10);
     }
     return self->is_stored ? -1 : expected_rows(self);
-}
-
-static void add_kinds(leat_registry *registry)
-{
-    sim_rows_format_add();
-    leat_connectors_register(registry);
-    leat_operators_register(registry);
-    leat_paimon_register(registry);
 }
 
 static void put_tables(const plan *self, leat_bytes *sql)
@@ -260,7 +248,7 @@ int main(int argc, char **argv)
     static const sim_scenario scenario = {.name = "sim-lookup",
                                           .plan_bytes = sizeof(plan),
                                           .draw = draw,
-                                          .add_kinds = add_kinds,
+                                          .add_kinds = sim_sql_register,
                                           .make_graph = make_graph,
                                           .make_foreign_graph = make_foreign_graph,
                                           .check = check,

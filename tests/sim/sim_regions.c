@@ -12,11 +12,7 @@
 #include <string.h>
 
 #include "common/memory.h"
-#include "connectors/registry.h"
-#include "operators/registry.h"
-#include "paimon/registry.h"
 #include "tests/sim/drive.h"
-#include "tests/sim/rows_format.h"
 #include "tests/sim/sql.h"
 #include "tests/sim/table_reader.h"
 
@@ -52,14 +48,6 @@ static int64_t draw(sim_world *dice, void *arg)
         rows += one->rows;
     }
     return rows;
-}
-
-static void add_kinds(leat_registry *registry)
-{
-    sim_rows_format_add();
-    leat_connectors_register(registry);
-    leat_operators_register(registry);
-    leat_paimon_register(registry);
 }
 
 static leat_code make_graph(sim_world *world, const void *arg, leat_bytes *out, leat_error *error)
@@ -177,7 +165,7 @@ int main(int argc, char **argv)
     static const sim_scenario scenario = {.name = "sim-regions",
                                           .plan_bytes = sizeof(plan),
                                           .draw = draw,
-                                          .add_kinds = add_kinds,
+                                          .add_kinds = sim_sql_register,
                                           .make_graph = make_graph,
                                           .check = check,
                                           .done = done};

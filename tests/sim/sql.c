@@ -3,7 +3,19 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "connectors/registry.h"
+#include "operators/registry.h"
+#include "paimon/registry.h"
 #include "sql/session.h"
+#include "tests/sim/rows_format.h"
+
+void sim_sql_register(leat_registry *registry)
+{
+    sim_rows_format_add();
+    leat_connectors_register(registry);
+    leat_operators_register(registry);
+    leat_paimon_register(registry);
+}
 
 static void require(leat_code code, const leat_error *error)
 {

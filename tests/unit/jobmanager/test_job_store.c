@@ -34,7 +34,6 @@ static void open_store(leat_job_store *store)
 static void put_job(const leat_job_store *store, int number, int64_t submitted_ms)
 {
     Leat__Pb__JobRecord record = LEAT__PB__JOB_RECORD__INIT;
-    record.version = 1;
     record.job = (ProtobufCBinaryData){LEAT_JM_JOB_ID_BYTES, (uint8_t *)(uintptr_t)ids[number]};
     record.graph = (ProtobufCBinaryData){5, (uint8_t *)"graph"};
     record.commit_user = (char[]){"a user"};
